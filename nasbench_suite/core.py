@@ -1,0 +1,206 @@
+"""Plain frozen values that every floor shares, and the errors that users see.
+
+An error here is somebody's wrong input, never a bug: its message names the fault and the cure,
+and the command line turns it into exit code 2 without a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arch: TypeAlias = tuple[int, ...]
+"""An architecture: one small integer per gene of its space."""
+
+Seed: TypeAlias = "int | Literal['mean', 'all'] | np.random.Generator"
+"""Which of a table's repeated trainings: their mean, one, all, or one drawn at random."""
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+
+class NasbenchError(Exception):
+    """Wrong input: the message names the fault and the cure."""
+
+
+class InvalidArchitecture(NasbenchError, ValueError):
+    """The architecture does not parse or lies outside the space."""
+
+
+class NotMeasured(NasbenchError, LookupError):
+    """The question is a fair one, but nobody measured the answer."""
+
+
+class UnknownName(NasbenchError, LookupError):
+    """There is no benchmark, metric, space, strategy, setting or protocol of this name."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+        known = sorted(known)
+        # Names are compared without case, and a part of a name finds the whole.
+        lowered = {k.lower(): k for k in known}
+        near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=3)]
+        near += [k for k in known if len(name) > 2 and name.lower() in k.lower() and k not in near]
+        if near:
+            cure = f"did you mean {' or '.join(near[:3])}?"
+        elif known:
+            shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+            cure = f"there {'is' if len(known) == 1 else 'are'} {shown}"
+        else:
+            cure = "there are none"
+        super().__init__(f"no {kind} named {name!r}{where}: {cure}")
+
+
+class InvalidSetting(NasbenchError, ValueError):
+    """A setting, budget or argument of the wrong type or out of range."""
+
+
+class DataNotFound(NasbenchError, FileNotFoundError):
+    """A folder or file of data is missing."""
+
+
+class DamagedTable(NasbenchError):
+    """A table's files do not agree with its card."""
+
+
+class DamagedInput(NasbenchError):
+    """A file that was to be read is cut short or is not what it says it is."""
+
+
+class UnsafePickle(NasbenchError):
+    """A pickle asks for more than plain data; nothing of it was run."""
+
+
+class OutputError(NasbenchError):
+    """Something cannot be written: it would overwrite other work, or the disk is full."""
+
+
+class Metric(NamedTuple):
+    """A named column: what a number means."""
+
+    name: str
+    unit: str
+    """`%`, `s`, `ms`, `mJ`, `M`, `count`, … ; empty for a number without unit."""
+    direction: Literal["max", "min", "none"]
+    """Whether more is better, less is better, or neither."""
+    split: str | None
+    """The images it was measured on: `train`, `validation`, `test`, `validation+test`; or none."""
+    description: str
+
+
+class Question(NamedTuple):
+    """What to look up of an architecture: a metric, after so many epochs, of which run."""
+
+    metric: str
+    epochs: int | None
+    seed: int | Literal["mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An answer with everything that was used to give it."""
+
+    benchmark: str
+    architecture: str
+    metric: str
+    unit: str
+    split: str | None
+    epochs: int | None
+    seed: int | str
+    runs: int | None
+    """How many trainings the value stands for; None where the source does not say."""
+    source: str
+    """`measured`, `derived`, `predicted` or `trained`."""
+    value: float | list[float]
+    key: str = "architecture"
+    """`canonical` where the table was asked for the architecture's canonical form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What a search may see, what it pays, and what is reported of it in the end."""
+
+    name: str
+    description: str
+    objective: str
+    """The metric a search sees."""
+    epochs: tuple[int, ...]
+    """The epochs at which it may be asked, ascending; empty if the metric has no epochs."""
+    seed: int | Literal["mean"]
+    cost: str | None
+    """The metric of seconds that a trial pays; None: every trial costs 1."""
+    report: Question
+    """What the scorer looks up of the architecture that the search chose."""
+    continues: bool
+    """Whether a longer training continues a shorter one, so that only the difference is paid."""
+
+
+class Proposal(NamedTuple):
+    """What a strategy asks for; epochs None means the protocol's longest."""
+
+    arch: Arch
+    epochs: int | None = None
+
+
+class Trial(NamedTuple):
+    """One evaluated architecture, as a strategy is told of it and as a run records it."""
+
+    number: int
+    """Counts the proposals of a run from 0."""
+    arch: Arch
+    epochs: int | None
+    values: Mapping[str, float]
+    """What was measured, by metric; empty for a failed trial."""
+    cost: float
+    """Simulated seconds, or 1 where none were measured."""
+    status: Literal["ok", "failed"]
+    score: float
+    """The protocol's objective turned so that more is better; -inf for a failed trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a run ends: after so many evaluations, or simulated seconds, whichever comes first.
+
+    A trial that would end after the last second is not part of the run.
+    """
+
+    evaluations: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.evaluations is None and self.seconds is None:
+            raise InvalidSetting("a budget needs a number of evaluations or of seconds")
+        if self.evaluations is not None and self.evaluations < 1:
+            raise InvalidSetting(
+                f"a budget of {self.evaluations} evaluations: at least 1 is needed"
+            )
+        if self.seconds is not None and not 0 < self.seconds < float("inf"):
+            raise InvalidSetting(f"a budget of {self.seconds} seconds: a positive number is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One seeded sequence of trials of one strategy on one benchmark."""
+
+    benchmark: str
+    source: str
+    """Where answers came from: `table`, `surrogate` or `live`."""
+    data: str
+    """The sha256 of the table or surrogate that answered."""
+    protocol: str
+    objective: str
+    """The metric that the search saw."""
+    direction: str
+    """Whether more of it is better (`max`) or less (`min`)."""
+    strategy: str
+    settings: Mapping[str, Any]
+    seed: int
+    budget: Budget
+    version: str
+    """The version of the suite that ran it."""
+    trials: tuple[Trial, ...]

@@ -1,0 +1,1 @@
+"""Run one strategy, run many: the clock, the budget, the seeds and the logs."""

@@ -1,0 +1,185 @@
+"""Many runs: strategies x benchmarks x seeds, in a folder that can be completed later.
+
+    DIR/experiment.json                              what is asked
+    DIR/runs/<space>/<task>/<strategy>/<seed>.jsonl  one finished run a file
+
+The same question asked again of the same folder makes only the runs that are missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from nasbench_suite import benchmarks as source
+from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.core import Budget, DamagedInput, DataNotFound, InvalidSetting, OutputError, Run
+from nasbench_suite.experiments import log
+from nasbench_suite.experiments.run import VERSION, prepare, run
+
+FORMAT: Final = "nasbench-experiment-1"
+_FILE: Final = "experiment.json"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What was asked, and the folder with the runs that answer it."""
+
+    folder: Path
+    benchmarks: tuple[str, ...]
+    strategies: Mapping[str, Mapping[str, Any]]
+    """The settings of each strategy, all of them."""
+    seeds: int
+    """Runs use the seeds 0 to `seeds` - 1."""
+    budget: Budget
+    protocol: str
+    data: Mapping[str, str]
+    """The sha256 of what answers, by benchmark."""
+    version: str = VERSION
+
+    @cached_property
+    def loaded(self) -> dict[str, Benchmark]:
+        """The benchmarks, by id."""
+        return {name: source.load(name) for name in self.benchmarks}
+
+    def path(self, benchmark: str, strategy: str, seed: int) -> Path:
+        """Return where the log of a run lies."""
+        return self.folder / "runs" / benchmark / strategy / f"{seed}.jsonl"
+
+    def runs(self, benchmark: str, strategy: str) -> Iterator[Run]:
+        """Yield the runs of a strategy on a benchmark, by seed.
+
+        Raises:
+            DataNotFound: one of them was not made yet.
+            DamagedInput: a log is damaged; the message names the file and line.
+        """
+        space = self.loaded[benchmark].space
+        for seed in range(self.seeds):
+            path = self.path(benchmark, strategy, seed)
+            try:
+                text = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                raise DataNotFound(f"{path} is missing: run the same comparison again") from None
+            except UnicodeDecodeError as error:
+                raise DamagedInput(f"{path} is damaged: {error}") from None
+            yield log.parse(text, space, str(path))
+
+    def to_json(self) -> str:
+        """Return the text of `experiment.json`."""
+        fields = asdict(self) | {"format": FORMAT}
+        del fields["folder"]
+        return json.dumps(fields, indent=2) + "\n"
+
+
+def compare(
+    benchmarks: Sequence[str],
+    strategies: Sequence[str],
+    *,
+    budget: Budget,
+    seeds: int,
+    out: Path,
+    protocol: str = "standard",
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Experiment:
+    """Run every strategy on every benchmark with every seed, and leave the logs in `out`.
+
+    Runs that are there already are not made again, so an interrupted comparison goes on.
+
+    Args:
+        benchmarks: ids such as `nasbench201/cifar10`.
+        strategies: registered names.
+        budget: of each run.
+        seeds: how many runs; their seeds count from 0.
+        out: a new folder, or one with the same comparison.
+        protocol: what searches may see and pay.
+        settings: of each strategy that does not take its defaults.
+        progress: called with the runs done and the runs in all, before the first and after each.
+
+    Raises:
+        UnknownName, InvalidSetting: something is asked for that is not there.
+        DamagedTable: a benchmark's data are not what its card says.
+        OutputError: `out` holds something else, or cannot be written.
+    """
+    if seeds < 1:
+        raise InvalidSetting(f"{seeds} seeds: at least 1 is needed")
+    for what, given in (("benchmark", benchmarks), ("strategy", strategies)):
+        if not given or len(set(given)) < len(given):
+            raise InvalidSetting(f"name at least one {what}, and each once")
+    loaded = {name: source.load(name) for name in benchmarks}
+    complete = {}
+    for benchmark in loaded.values():
+        source.verify(benchmark)
+        for strategy in strategies:
+            own = (settings or {}).get(strategy, {})
+            _, _, complete[strategy] = prepare(benchmark, protocol, budget, strategy, own)
+    experiment = Experiment(
+        folder=out,
+        benchmarks=tuple(benchmarks),
+        strategies=complete,
+        seeds=seeds,
+        budget=budget,
+        protocol=protocol,
+        data={name: benchmark.data for name, benchmark in loaded.items()},
+    )
+    _claim(experiment)
+    todo = [(b, s, n) for b in benchmarks for s in strategies for n in range(seeds)]
+    for done, (name, strategy, seed) in enumerate(todo):
+        if progress is not None:
+            progress(done, len(todo))
+        path = experiment.path(name, strategy, seed)
+        if not path.exists():
+            made = run(
+                strategy,
+                loaded[name],
+                budget=budget,
+                seed=seed,
+                protocol=protocol,
+                settings=complete[strategy],
+            )
+            log.write_whole(path, log.dump(made, loaded[name].space))
+    if progress is not None:
+        progress(len(todo), len(todo))
+    return experiment
+
+
+def _claim(experiment: Experiment) -> None:
+    """Write what is asked into the folder, or see that the same is asked there already."""
+    path = experiment.folder / _FILE
+    text = experiment.to_json()
+    if path.is_file():
+        if path.read_text(encoding="utf-8") != text:
+            raise OutputError(
+                f"{experiment.folder} holds another experiment (see {path}): name another folder"
+            )
+        return
+    if experiment.folder.exists() and (
+        not experiment.folder.is_dir() or any(experiment.folder.iterdir())
+    ):
+        raise OutputError(f"{experiment.folder} holds something else: name another folder")
+    log.write_whole(path, text)
+
+
+def open_experiment(folder: Path) -> Experiment:
+    """Return the experiment of a folder.
+
+    Raises:
+        DataNotFound: the folder holds none.
+        DamagedInput: its description is damaged.
+    """
+    path = folder / _FILE
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if fields.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        fields["budget"] = Budget(**fields["budget"])
+        fields["benchmarks"] = tuple(fields["benchmarks"])
+        return Experiment(folder=folder, **fields)
+    except FileNotFoundError:
+        raise DataNotFound(f"{folder} holds no experiment: it has no {_FILE}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedInput(f"{path} does not describe an experiment: {error}") from None

@@ -1,0 +1,156 @@
+"""One seeded run of one strategy on one benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+
+from nasbench_suite import registry
+from nasbench_suite.benchmarks import Benchmark, load
+from nasbench_suite.core import (
+    Budget,
+    InvalidSetting,
+    NotMeasured,
+    Proposal,
+    Protocol,
+    Run,
+    Trial,
+)
+from nasbench_suite.strategies.base import SpaceExhausted, Strategy
+
+VERSION: Final = version("nasbench-suite")
+
+
+class Evaluator:
+    """Evaluates proposals under a protocol: what a search may see, and what it pays."""
+
+    def __init__(self, benchmark: Benchmark, protocol: Protocol) -> None:
+        """Evaluate on a benchmark under one of its protocols."""
+        self._query = benchmark.query
+        self._protocol = protocol
+        self._longest = protocol.epochs[-1] if protocol.epochs else None
+        self._sign = -1.0 if benchmark.metrics[protocol.objective].direction == "min" else 1.0
+        # What each architecture has paid for so far, where a longer training continues.
+        self._paid: dict[Any, float] = {}
+
+    def __call__(self, number: int, proposal: Proposal) -> Trial:
+        """Return the trial of a proposal; one that was not measured is a failed trial.
+
+        Raises:
+            InvalidArchitecture: the strategy proposed one that is not of the space.
+            InvalidSetting: it proposed epochs that the protocol does not have.
+        """
+        arch, asked = proposal
+        epochs = self._longest if asked is None else asked
+        protocol = self._protocol
+        if asked is not None and asked not in protocol.epochs:
+            raise InvalidSetting(
+                f"the strategy asked for {asked} epochs, and protocol {protocol.name} has "
+                f"{', '.join(map(str, protocol.epochs)) or 'none'}"
+            )
+        cost = 1.0
+        if protocol.cost is not None:
+            cost = self._query(arch, protocol.cost, epochs=epochs, seed=protocol.seed)
+            if protocol.continues:
+                cost -= self._paid.get(arch, 0.0)
+                self._paid[arch] = self._paid.get(arch, 0.0) + cost
+        try:
+            value = self._query(arch, protocol.objective, epochs=epochs, seed=protocol.seed)
+        except NotMeasured:
+            return Trial(number, arch, epochs, {}, cost, "failed", -np.inf)
+        return Trial(
+            number, arch, epochs, {protocol.objective: value}, cost, "ok", self._sign * value
+        )
+
+
+def prepare(
+    benchmark: Benchmark, protocol: str, budget: Budget, strategy: str, settings: Mapping[str, Any]
+) -> tuple[Protocol, type[Strategy], dict[str, Any]]:
+    """Check what a run is asked to do, before anything is done.
+
+    Returns:
+        The protocol, the strategy's class, and all of its settings.
+
+    Raises:
+        UnknownName: there is no such protocol, strategy or setting.
+        InvalidSetting: a budget in seconds where none were measured.
+    """
+    found = benchmark.protocol(protocol)
+    if budget.seconds is not None and found.cost is None:
+        raise InvalidSetting(
+            f"{benchmark.benchmark} has no measured seconds: give the budget in evaluations"
+        )
+    kind: type[Strategy] = registry.load("strategies", strategy)
+    return found, kind, kind.settings(settings)
+
+
+def run(
+    strategy: str,
+    benchmark: str | Benchmark,
+    *,
+    budget: Budget,
+    seed: int,
+    protocol: str = "standard",
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Search once: ask, evaluate, tell, until the budget is spent.
+
+    The strategy draws from `numpy.random.default_rng(seed)`. Simulated seconds are the
+    protocol's cost; a trial that would end after the budget's last second is not part of the
+    run. A strategy that has nothing left to ask ends it early.
+
+    Args:
+        strategy: a registered name.
+        benchmark: an id such as `nasbench201/cifar10`, or a loaded benchmark.
+        budget: evaluations, simulated seconds, or both.
+        seed: the seed of the strategy's generator.
+        protocol: what may be seen and what is paid.
+        settings: of the strategy, by name; the defaults for the rest.
+
+    Raises:
+        UnknownName, InvalidSetting: see `prepare`.
+        InvalidArchitecture: the strategy proposed one that is not of the space.
+    """
+    asked: Benchmark = load(benchmark) if isinstance(benchmark, str) else benchmark
+    rules, kind, complete = prepare(asked, protocol, budget, strategy, settings or {})
+    trials = search(
+        kind(asked.space, rng=np.random.default_rng(seed), **complete),
+        Evaluator(asked, rules),
+        budget,
+    )
+    return Run(
+        benchmark=asked.benchmark,
+        source=asked.source,
+        data=asked.data,
+        protocol=protocol,
+        objective=rules.objective,
+        direction=asked.metrics[rules.objective].direction,
+        strategy=strategy,
+        settings=complete,
+        seed=seed,
+        budget=budget,
+        version=VERSION,
+        trials=tuple(trials),
+    )
+
+
+def search(strategy: Strategy, evaluate: Evaluator, budget: Budget) -> list[Trial]:
+    """Ask, evaluate and tell until the budget is spent, and return the trials in order."""
+    trials: list[Trial] = []
+    most = np.inf if budget.evaluations is None else budget.evaluations
+    seconds_left = np.inf if budget.seconds is None else budget.seconds
+    while len(trials) < most:
+        try:
+            proposal = strategy.ask()
+        except SpaceExhausted:
+            break
+        trial = evaluate(len(trials), proposal)
+        seconds_left -= trial.cost
+        if seconds_left < 0:
+            break
+        trials.append(trial)
+        strategy.tell(trial)
+    return trials

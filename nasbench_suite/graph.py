@@ -1,0 +1,142 @@
+"""A network described without torch: operations, edges and widths, with its costs counted.
+
+A `Graph` is a list of nodes in an order of execution. Spaces build it, `training` makes a torch
+module of it, and surrogates and reports read it. Parameters and FLOPs are counted here, once,
+for the architecture as written: a branch whose result is never used still counts.
+
+FLOPs are multiply-accumulates of convolutions and linear layers (a linear layer's bias counts,
+normalisation, pooling and addition do not), which is how NAS-Bench-201 counts them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+Operation: TypeAlias = Literal[
+    "input",
+    "conv",
+    "batch_norm",
+    "relu",
+    "avg_pool",
+    "global_avg_pool",
+    "linear",
+    "add",
+    "zero",
+]
+
+
+class Node(NamedTuple):
+    """One operation; `inputs` are the positions of the nodes it reads."""
+
+    operation: Operation
+    inputs: tuple[int, ...]
+    channels: int
+    """Channels (features, for a linear layer) of the result."""
+    size: int
+    """Height and width of the result in pixels; 1 after global pooling."""
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+    count_include_pad: bool = True
+    """Whether average pooling divides by the whole kernel at the border."""
+
+
+class Graph:
+    """A network under construction, and then a description of it.
+
+    Each method that adds a node returns its position, to be given to the nodes that read it.
+    """
+
+    def __init__(self, *, channels: int, size: int) -> None:
+        """Begin with an input image of so many channels and pixels a side."""
+        self.nodes: list[Node] = [Node("input", (), channels, size)]
+
+    def _add(self, operation: Operation, source: int, **changes: int | bool) -> int:
+        node = Node(operation, (source,), self.nodes[source].channels, self.nodes[source].size)
+        self.nodes.append(node._replace(**changes))  # type: ignore[arg-type]
+        return len(self.nodes) - 1
+
+    def conv(self, source: int, channels: int, kernel: int, stride: int = 1) -> int:
+        """Add a convolution without bias, padded so that only the stride shrinks the image."""
+        size = -(-self.nodes[source].size // stride)
+        return self._add(
+            "conv",
+            source,
+            channels=channels,
+            size=size,
+            kernel=kernel,
+            stride=stride,
+            padding=kernel // 2,
+        )
+
+    def batch_norm(self, source: int) -> int:
+        """Add batch normalisation with a learned scale and shift per channel."""
+        return self._add("batch_norm", source)
+
+    def relu(self, source: int) -> int:
+        """Add a rectifier."""
+        return self._add("relu", source)
+
+    def relu_conv_bn(self, source: int, channels: int, kernel: int, stride: int = 1) -> int:
+        """Add rectifier, convolution and batch normalisation, in this order."""
+        return self.batch_norm(self.conv(self.relu(source), channels, kernel, stride))
+
+    def avg_pool(
+        self, source: int, kernel: int, stride: int = 1, *, padding: int = 0, border: bool = True
+    ) -> int:
+        """Add average pooling; `border` tells whether padding counts in the average."""
+        size = (self.nodes[source].size + 2 * padding - kernel) // stride + 1
+        return self._add(
+            "avg_pool",
+            source,
+            size=size,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            count_include_pad=border,
+        )
+
+    def global_avg_pool(self, source: int) -> int:
+        """Add the mean over the image."""
+        return self._add("global_avg_pool", source, size=1)
+
+    def linear(self, source: int, features: int) -> int:
+        """Add a linear layer with bias."""
+        return self._add("linear", source, channels=features)
+
+    def zero(self, source: int, channels: int) -> int:
+        """Add zeros of the source's size."""
+        return self._add("zero", source, channels=channels)
+
+    def add(self, sources: list[int]) -> int:
+        """Add the sum of nodes of one shape; of a single node, that node itself."""
+        if len(sources) == 1:
+            return sources[0]
+        first = self.nodes[sources[0]]
+        self.nodes.append(Node("add", tuple(sources), first.channels, first.size))
+        return len(self.nodes) - 1
+
+    @property
+    def params(self) -> int:
+        """The number of learned parameters."""
+        total = 0
+        for node in self.nodes:
+            if node.operation == "conv":
+                total += node.kernel**2 * self.nodes[node.inputs[0]].channels * node.channels
+            elif node.operation == "linear":
+                total += (self.nodes[node.inputs[0]].channels + 1) * node.channels
+            elif node.operation == "batch_norm":
+                total += 2 * node.channels
+        return total
+
+    @property
+    def flops(self) -> int:
+        """The number of multiply-accumulates for one image."""
+        total = 0
+        for node in self.nodes:
+            if node.operation == "conv":
+                taps = node.kernel**2 * self.nodes[node.inputs[0]].channels
+                total += taps * node.channels * node.size**2
+            elif node.operation == "linear":
+                total += (self.nodes[node.inputs[0]].channels + 1) * node.channels
+        return total

@@ -1,0 +1,1 @@
+"""Pure functions of runs: what a search had found, when, and how sure that is."""

@@ -1,0 +1,94 @@
+"""What a search would have reported, had it been stopped after each trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.core import Floats, Ints, NotMeasured, Run
+from nasbench_suite.scoring.intervals import mean_interval
+
+
+def incumbents(run: Run) -> Ints:
+    """Return, after each trial, the number of the trial whose architecture a search would name.
+
+    That is the best objective among the trials of the longest training seen so far, the earlier
+    of equals; -1 as long as every trial has failed.
+
+    Returns:
+        An array (trials,).
+    """
+    chosen = np.full(len(run.trials), -1, dtype=np.int64)
+    best, key = -1, (-1, -np.inf)
+    for trial in run.trials:
+        if trial.status == "ok" and (trial.epochs or 0, trial.score) > key:
+            best, key = trial.number, (trial.epochs or 0, trial.score)
+        chosen[trial.number] = best
+    return chosen
+
+
+def reported(run: Run, benchmark: Benchmark) -> Floats:
+    """Return the protocol's reported metric of the incumbent after each trial.
+
+    It is looked up here, after the search, which never saw it.
+
+    Returns:
+        An array (trials,); NaN where there is no incumbent or nobody measured it.
+    """
+    question = benchmark.protocol(run.protocol).report
+    numbers = incumbents(run)
+    values = np.full(len(numbers), np.nan)
+    for number in np.unique(numbers[numbers >= 0]).tolist():
+        try:
+            value = benchmark.query(
+                run.trials[number].arch,
+                question.metric,
+                epochs=question.epochs,
+                seed=question.seed,
+            )
+        except NotMeasured:
+            continue
+        values[numbers == number] = value
+    return values
+
+
+def ends(run: Run) -> Floats:
+    """Return when each trial ended, in simulated seconds or, without seconds, evaluations."""
+    return np.cumsum([trial.cost for trial in run.trials], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The reported metric against a budget, over runs."""
+
+    grid: Floats
+    """Evaluations or simulated seconds, (points,)."""
+    mean: Floats
+    low: Floats
+    high: Floats
+    """The 95 % interval of the mean; NaN where fewer than two runs have a value."""
+    runs: int
+
+
+def at(grid: Floats, ends: Floats, values: Floats) -> Floats:
+    """Return a step curve's values on a grid: the last value reached by then; NaN before any."""
+    place = np.searchsorted(ends, grid, side="right") - 1
+    return (
+        np.where(place >= 0, values[np.maximum(place, 0)], np.nan)
+        if len(values)
+        else (np.full(len(grid), np.nan))
+    )
+
+
+def band(grid: Floats, curves: Sequence[tuple[Floats, Floats]]) -> Curve:
+    """Return mean and interval of step curves, each given as (ends, values), on a grid.
+
+    A point counts only if every run has a value there: a mean over the runs that happened to be
+    quick would compare different runs at different times.
+    """
+    table = np.stack([at(grid, ends, values) for ends, values in curves])
+    mean, _, low, high = mean_interval(table)
+    return Curve(grid, mean, low, high, len(curves))

@@ -1,0 +1,61 @@
+"""Regularised evolution: a queue of architectures in which the oldest dies.
+
+Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019,
+algorithm 1. The paper has a population of 100 and a sample of 25; the defaults are those with
+which the NAS-Bench-201 and NATS-Bench papers ran it, 10 and 3. The sample is drawn with
+replacement, as both do. The mutation is the space's: one gene takes another value.
+
+With several trials in flight, a child enters the population when its result is told. Failed
+trials do not enter it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from nasbench_suite.core import Arch, Proposal, Trial
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.strategies.base import Strategy, at_least
+
+
+class RegularizedEvolution(Strategy):
+    """Mutates the best of a random sample of the population; the oldest member leaves."""
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        rng: np.random.Generator,
+        population_size: int = 10,
+        sample_size: int = 3,
+    ) -> None:
+        """Begin with `population_size` random architectures.
+
+        Args:
+            space: the space to search.
+            rng: where every random number comes from.
+            population_size: how many architectures are alive, P in the paper.
+            sample_size: how many compete to be the parent, S in the paper.
+        """
+        super().__init__(space, rng=rng)
+        self._size = at_least("population_size", population_size, 1)
+        self._sample = at_least("sample_size", sample_size, 1)
+        self._population: deque[tuple[float, Arch]] = deque(maxlen=self._size)
+        self._born = 0
+
+    def _ask(self) -> Proposal:
+        # Until the first generation has been drawn, and as long as all of it has failed or is
+        # still in flight, there is no parent.
+        if self._born < self._size or not self._population:
+            self._born += 1
+            return Proposal(self.space.sample(self.rng))
+        alive = self._population
+        picks = [int(u * len(alive)) for u in self.rng.random(self._sample).tolist()]
+        _, parent = max((alive[pick] for pick in picks), key=lambda member: member[0])
+        return Proposal(self.space.mutate(parent, self.rng))
+
+    def _tell(self, trial: Trial) -> None:
+        if trial.status == "ok":
+            self._population.append((trial.score, trial.arch))

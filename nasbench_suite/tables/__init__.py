@@ -1,0 +1,1 @@
+"""The tabular store: measured results of many architectures, and the query."""
