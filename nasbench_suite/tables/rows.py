@@ -26,6 +26,7 @@ class Rows:
         self.space = space
         self._name: str = index["name"]
         self._canonical = index["key"] == "canonical"
+        self._official_order: bool = index["official_order"]
         self._mapped = mapped
         self._index = index
 
@@ -39,11 +40,9 @@ class Rows:
         if isinstance(arch, str):
             genes = self.space.parse(arch)
         elif isinstance(arch, int | np.integer):
-            if not 0 <= arch < self.count:
-                raise InvalidArchitecture(
-                    f"no architecture {arch} in {self._name}: indices are 0 to {self.count - 1}"
-                )
-            return int(arch)
+            if self._official_order and 0 <= arch < self.count:
+                return int(arch)
+            genes = self.space.at(int(arch))
         elif isinstance(arch, Sequence | np.ndarray):
             genes = self.space.check(list(arch))
         else:
@@ -71,10 +70,12 @@ class Rows:
                 archs = list(archs)
         if isinstance(archs, np.ndarray) and archs.dtype.kind in "iu":
             if archs.ndim == 1:
-                if archs.size and not (archs.min() >= 0 and archs.max() < self.count):
-                    self.find(archs[(archs < 0) | (archs >= self.count)][0])
-                return archs.astype(np.intp, copy=False)
-            if not self._canonical and self._by_code is not None:
+                size = self.space.size
+                if archs.size and not (archs.min() >= 0 and archs.max() < size):
+                    self.space.at(int(archs[(archs < 0) | (archs >= size)][0]))
+                if self._official_order:
+                    return archs.astype(np.intp, copy=False)
+            elif not self._canonical and self._by_code is not None:
                 return self._of_many_genes(archs)
         rows = np.empty(len(archs), dtype=np.intp)
         for place, arch in enumerate(archs):

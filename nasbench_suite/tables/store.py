@@ -185,7 +185,7 @@ class Table:
         """Return what was measured of an architecture.
 
         Args:
-            arch: the original benchmark's string, the architecture's number, or its genes.
+            arch: the original benchmark's string, the official number, or the genes.
             metric: the name of a metric, which says the split; the reported one if not given.
             epochs: one of the measured epochs; the longest training if not given.
             seed: `"mean"` over the runs measured, a run counted from 0 in published order,
@@ -349,7 +349,7 @@ class Table:
         columns = {}
         for name in names:
             at = None if self.epochs(name) == (None,) else epochs
-            columns[name] = self.query_many(np.arange(self.rows), name, epochs=at, seed=seed)
+            columns[name] = self._columns.values(name, at, seed).astype(np.float64)
         index = pd.Index([self._rows.text(row) for row in range(self.rows)], name="architecture")
         return pd.DataFrame(columns, index=index)
 

@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all their own set-up; everything lands in .venv, nothing outside.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+
+.PHONY: demo test benchmark lint package clean
+
+demo: .venv/user
+	rm -rf $(DEMO)
+	$(BIN)/nasbench compare nasbench201/cifar10 \
+		--strategies random_search,local_search,regularized_evolution \
+		--evaluations 200 --seeds 100 --out $(DEMO)
+
+test: .venv/dev
+	$(BIN)/pytest -n auto -m "not packaging"
+
+benchmark: .venv/dev
+	$(BIN)/pytest tests/benchmarks -o addopts="--import-mode=importlib" --benchmark-only
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+package: .venv/dev
+	$(BIN)/pytest -m packaging
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+.venv/user: .venv/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[report]"
+	@touch $@
+
+.venv/dev: .venv/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[report]" --group dev
+	@touch $@
+
+clean:
+	rm -rf .venv build dist $(DEMO)
