@@ -40,6 +40,9 @@ class Benchmark(Protocol):
         """The space whose architectures may be asked."""
 
     @property
+    def covers_space(self) -> bool:
+        """Whether every architecture of the space has an answer."""
+    @property
     def metrics(self) -> Mapping[str, core.Metric]:
         """What can be asked, by name."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -33,9 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nasbench: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader of our output has gone, as in `nasbench list | head -1`.
-        sys.stderr.close()
+        # The reader of our output has gone, as in `nasbench list | head -1`; what Python still
+        # holds of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"nasbench: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("nasbench: interrupted; what was finished is kept", file=sys.stderr)
         return 130

@@ -126,7 +126,7 @@ def compare(
         protocol=protocol,
         data={name: benchmark.data for name, benchmark in loaded.items()},
     )
-    _claim(experiment)
+    _check_folder(experiment)
     todo = [(b, s, n) for b in benchmarks for s in strategies for n in range(seeds)]
     for done, (name, strategy, seed) in enumerate(todo):
         if progress is not None:
@@ -141,27 +141,34 @@ def compare(
                 protocol=protocol,
                 settings=complete[strategy],
             )
+            if not (out / _FILE).is_file():
+                log.write_whole(out / _FILE, experiment.to_json())
             log.write_whole(path, log.dump(made, loaded[name].space))
     if progress is not None:
         progress(len(todo), len(todo))
     return experiment
 
 
-def _claim(experiment: Experiment) -> None:
-    """Write what is asked into the folder, or see that the same is asked there already."""
-    path = experiment.folder / _FILE
-    text = experiment.to_json()
+def _check_folder(experiment: Experiment) -> None:
+    """See that the folder is free, or holds the same question.
+
+    Raises:
+        OutputError: it holds another experiment, or something else.
+    """
+    folder = experiment.folder
+    path = folder / _FILE
     if path.is_file():
-        if path.read_text(encoding="utf-8") != text:
+        if path.read_text(encoding="utf-8") != experiment.to_json():
             raise OutputError(
-                f"{experiment.folder} holds another experiment (see {path}): name another folder"
+                f"{folder} holds another experiment (see {path}): name another folder"
             )
-        return
-    if experiment.folder.exists() and (
-        not experiment.folder.is_dir() or any(experiment.folder.iterdir())
-    ):
-        raise OutputError(f"{experiment.folder} holds something else: name another folder")
-    log.write_whole(path, text)
+    elif folder.exists() and not (folder.is_dir() and all(map(_is_part, folder.iterdir()))):
+        raise OutputError(f"{folder} holds something else: name another folder")
+
+
+def _is_part(path: Path) -> bool:
+    """Return whether a file is what a kill left of one that was being written."""
+    return path.name.endswith(log.PART)
 
 
 def open_experiment(folder: Path) -> Experiment:

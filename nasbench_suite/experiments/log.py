@@ -18,6 +18,9 @@ from nasbench_suite.spaces.base import Space
 
 FORMAT: Final = "nasbench-run-1"
 
+PART: Final = ".part"
+"""How the name of a file ends while it is being written."""
+
 _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -27,7 +30,7 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OutputError: it cannot be written, and nothing is left of it.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8", newline="\n")

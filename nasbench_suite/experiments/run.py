@@ -76,9 +76,15 @@ def prepare(
 
     Raises:
         UnknownName: there is no such protocol, strategy or setting.
-        InvalidSetting: a budget in seconds where none were measured.
+        InvalidSetting: a budget in seconds where none were measured, or a table that does not
+            cover its space.
     """
     found = benchmark.protocol(protocol)
+    if not benchmark.covers_space:
+        raise InvalidSetting(
+            f"{benchmark.benchmark} holds a sample of {benchmark.space.name}: it can be looked "
+            "up, but a search would ask for what it does not hold"
+        )
     if budget.seconds is not None and found.cost is None:
         raise InvalidSetting(
             f"{benchmark.benchmark} has no measured seconds: give the budget in evaluations"
@@ -138,7 +144,11 @@ def run(
 
 
 def search(strategy: Strategy, evaluate: Evaluator, budget: Budget) -> list[Trial]:
-    """Ask, evaluate and tell until the budget is spent, and return the trials in order."""
+    """Ask, evaluate and tell until the budget is spent, and return the trials in order.
+
+    Raises:
+        InvalidSetting: the budget ends before the first trial does.
+    """
     trials: list[Trial] = []
     most = np.inf if budget.evaluations is None else budget.evaluations
     seconds_left = np.inf if budget.seconds is None else budget.seconds
@@ -150,6 +160,11 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget) -> list[Tria
         trial = evaluate(len(trials), proposal)
         seconds_left -= trial.cost
         if seconds_left < 0:
+            if not trials:
+                raise InvalidSetting(
+                    f"a budget of {budget.seconds:g} simulated seconds is too small: "
+                    f"the first trial takes {trial.cost:.1f}"
+                )
             break
         trials.append(trial)
         strategy.tell(trial)
