@@ -15,7 +15,8 @@ test: .venv/dev
 	$(BIN)/pytest -n auto -m "not packaging"
 
 benchmark: .venv/dev
-	$(BIN)/pytest tests/benchmarks -o addopts="--import-mode=importlib" --benchmark-only
+	NASBENCH_RATIOS=build/benchmarks $(BIN)/pytest tests/benchmarks -q -o addopts=--import-mode=importlib \
+		--benchmark-only --benchmark-quiet
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

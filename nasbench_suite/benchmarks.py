@@ -14,7 +14,7 @@ from nasbench_suite import core, resources
 from nasbench_suite.core import DamagedTable, InvalidSetting, UnknownName
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import read_card, sha256
-from nasbench_suite.tables.layout import INDEX, read_index
+from nasbench_suite.tables.layout import INDEX, TABLE, read_index
 from nasbench_suite.tables.store import Table
 
 Source: TypeAlias = Literal["auto", "table"]
@@ -114,9 +114,10 @@ def check(folder: Path) -> None:
         DamagedTable: they differ; the message names the file.
         DataNotFound: the folder has no card.
     """
-    for file, entry in read_card(folder)["files"].items():
+    files = read_card(folder)["files"]
+    for file in (TABLE, INDEX):
         path = folder / file
-        if not path.is_file() or sha256(path) != entry["sha256"]:
+        if not path.is_file() or sha256(path) != files[file]["sha256"]:
             raise DamagedTable(
                 f"{path} is not the file that the card of {folder.name} describes "
                 "(its sha256 differs): restore it, or pack again"

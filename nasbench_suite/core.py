@@ -7,6 +7,7 @@ and the command line turns it into exit code 2 without a traceback.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -173,14 +174,20 @@ class Budget:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if self.evaluations is None and self.seconds is None:
+        # Whatever a caller without a type checker may have given.
+        evaluations: Any = self.evaluations
+        seconds: Any = self.seconds
+        if evaluations is None and seconds is None:
             raise InvalidSetting("a budget needs a number of evaluations or of seconds")
-        if self.evaluations is not None and self.evaluations < 1:
+        if evaluations is not None and (not isinstance(evaluations, int) or evaluations < 1):
             raise InvalidSetting(
-                f"a budget of {self.evaluations} evaluations: at least 1 is needed"
+                f"a budget of {evaluations} evaluations: a whole number of at least 1 is needed"
             )
-        if self.seconds is not None and not 0 < self.seconds < float("inf"):
-            raise InvalidSetting(f"a budget of {self.seconds} seconds: a positive number is needed")
+        if seconds is not None:
+            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+                raise InvalidSetting(f"a budget of {seconds} seconds: a positive number is needed")
+            # 20000 and 20000.0 are the same budget, and are written the same.
+            object.__setattr__(self, "seconds", float(seconds))
 
 
 @dataclass(frozen=True, slots=True)

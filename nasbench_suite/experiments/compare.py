@@ -17,7 +17,16 @@ from typing import Any, Final
 
 from nasbench_suite import benchmarks as source
 from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import Budget, DamagedInput, DataNotFound, InvalidSetting, OutputError, Run
+from nasbench_suite.core import (
+    Budget,
+    DamagedInput,
+    DamagedTable,
+    DataNotFound,
+    InvalidSetting,
+    OutputError,
+    Run,
+    UnknownName,
+)
 from nasbench_suite.experiments import log
 from nasbench_suite.experiments.run import VERSION, prepare, run
 
@@ -43,8 +52,20 @@ class Experiment:
 
     @cached_property
     def loaded(self) -> dict[str, Benchmark]:
-        """The benchmarks, by id."""
-        return {name: source.load(name) for name in self.benchmarks}
+        """The benchmarks, by id.
+
+        Raises:
+            DamagedTable: one is not of the data that the experiment ran on.
+        """
+        found: dict[str, Benchmark] = {name: source.load(name) for name in self.benchmarks}
+        for name, benchmark in found.items():
+            if benchmark.data != self.data[name]:
+                raise DamagedTable(
+                    f"{self.folder} was run on other data of {name} (sha256 "
+                    f"{self.data[name][:12]}…, here {benchmark.data[:12]}…): "
+                    "bring back that version, or compare again in another folder"
+                )
+        return found
 
     def path(self, benchmark: str, strategy: str, seed: int) -> Path:
         """Return where the log of a run lies."""
@@ -105,11 +126,7 @@ def compare(
         DamagedTable: a benchmark's data are not what its card says.
         OutputError: `out` holds something else, or cannot be written.
     """
-    if seeds < 1:
-        raise InvalidSetting(f"{seeds} seeds: at least 1 is needed")
-    for what, given in (("benchmark", benchmarks), ("strategy", strategies)):
-        if not given or len(set(given)) < len(given):
-            raise InvalidSetting(f"name at least one {what}, and each once")
+    _check_question(benchmarks, strategies, seeds, settings or {})
     loaded = {name: source.load(name) for name in benchmarks}
     complete = {}
     for benchmark in loaded.values():
@@ -149,6 +166,22 @@ def compare(
     return experiment
 
 
+def _check_question(
+    benchmarks: Sequence[str],
+    strategies: Sequence[str],
+    seeds: int,
+    settings: Mapping[str, Mapping[str, Any]],
+) -> None:
+    if seeds < 1:
+        raise InvalidSetting(f"{seeds} seeds: at least 1 is needed")
+    for what, given in (("benchmark", benchmarks), ("strategy", strategies)):
+        if not given or len(set(given)) < len(given):
+            raise InvalidSetting(f"name at least one {what}, and each once")
+    for name in settings:
+        if name not in strategies:
+            raise UnknownName("strategy", name, strategies, " in this comparison")
+
+
 def _check_folder(experiment: Experiment) -> None:
     """See that the folder is free, or holds the same question.
 
@@ -158,7 +191,7 @@ def _check_folder(experiment: Experiment) -> None:
     folder = experiment.folder
     path = folder / _FILE
     if path.is_file():
-        if path.read_text(encoding="utf-8") != experiment.to_json():
+        if path.read_text(encoding="utf-8", errors="replace") != experiment.to_json():
             raise OutputError(
                 f"{folder} holds another experiment (see {path}): name another folder"
             )
@@ -186,7 +219,7 @@ def open_experiment(folder: Path) -> Experiment:
         fields["budget"] = Budget(**fields["budget"])
         fields["benchmarks"] = tuple(fields["benchmarks"])
         return Experiment(folder=folder, **fields)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DataNotFound(f"{folder} holds no experiment: it has no {_FILE}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedInput(f"{path} does not describe an experiment: {error}") from None

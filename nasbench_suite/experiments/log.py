@@ -1,25 +1,36 @@
 """A run on disk: JSON lines, a header and then one line a trial.
 
 Numbers are the shortest decimals that give back the stored value. What follows from the rest is
-left out: a trial's number is its line, its end is the sum of costs. A finished run is whole on
-disk or not there.
+left out: a trial's number is its line, its end is the sum of costs. The header counts the trials,
+so that a log which lost its last lines is known. A finished run is whole on disk or not there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nasbench_suite.core import Budget, DamagedInput, InvalidArchitecture, OutputError, Run, Trial
+from nasbench_suite.core import Budget, DamagedInput, OutputError, Run, Trial
 from nasbench_suite.spaces.base import Space
 
 FORMAT: Final = "nasbench-run-1"
 
 PART: Final = ".part"
 """How the name of a file ends while it is being written."""
+
+# What reading a damaged log runs into.
+_DAMAGE: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
@@ -36,22 +47,24 @@ def write_whole(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def dump(run: Run, space: Space) -> str:
     """Return the text of a run's log.
 
-    The header has the run's fields, and `epochs` if they are the same for all trials. Each
-    other line has `architecture`, `objective` (null for a failed trial), `cost`, and `epochs`
-    where they vary.
+    The header has the run's fields, the number of `trials`, and `epochs` if they are the same for
+    all trials. Each other line has `architecture`, `objective` (null for a failed trial), `cost`,
+    and `epochs` where they vary.
     """
     header = {"format": FORMAT, **{f: getattr(run, f) for f in Run.__slots__ if f != "trials"}}
     header["budget"] = {k: v for k, v in asdict(run.budget).items() if v is not None}
     vary = len({trial.epochs for trial in run.trials}) > 1
     if run.trials and not vary:
         header["epochs"] = run.trials[0].epochs
+    header["trials"] = len(run.trials)
     lines = [_encode(header)]
     for trial in run.trials:
         line: dict[str, Any] = {
@@ -79,34 +92,50 @@ def parse(text: str, space: Space, origin: str) -> Run:
     """
     number = 1
     try:
-        lines = text.split("\n")
-        if lines.pop():
-            raise ValueError("the last line is cut short")
+        *lines, rest = text.split("\n")
+        if not lines:
+            raise ValueError("the line is cut short")
         header = json.loads(lines[0])
         if header.pop("format") != FORMAT:
             raise ValueError(f"the format is not {FORMAT}")
-        common = header.pop("epochs", None)
-        header["budget"] = Budget(**header["budget"])
-        objective, sign = header["objective"], -1.0 if header["direction"] == "min" else 1.0
+        common, count = header.pop("epochs", None), header.pop("trials")
+        run = Run(trials=(), **{**header, "budget": Budget(**header["budget"])})
         trials = []
         for number, line in enumerate(lines[1:], start=2):
-            entry = json.loads(line)
-            value = entry["objective"]
-            failed = value is None
-            trials.append(
-                Trial(
-                    number=number - 2,
-                    arch=space.parse(entry["architecture"]),
-                    epochs=entry.get("epochs", common),
-                    values={} if failed else {objective: value},
-                    cost=entry["cost"],
-                    status="failed" if failed else "ok",
-                    score=-math.inf if failed else sign * value,
-                )
-            )
-        return Run(trials=tuple(trials), **header)
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidArchitecture) as error:
+            trials.append(_trial(json.loads(line), number - 2, run, space, common))
+        number = min(count, len(trials)) + 2
+        if rest:
+            raise ValueError("the line is cut short")
+        if len(trials) != count:
+            raise ValueError(f"the header counts {count} trials, and there are {len(trials)}")
+        return replace(run, trials=tuple(trials))
+    except _DAMAGE as error:
         raise DamagedInput(
             f"{origin}, line {number}: this is not the log of a run ({error!r}); "
             "remove the file to have the run made again"
         ) from None
+
+
+def _trial(entry: Any, number: int, run: Run, space: Space, epochs: int | None) -> Trial:
+    """Return the trial of a line; `epochs` is what the header has."""
+    value, cost = entry["objective"], _number(entry["cost"])
+    if cost < 0:
+        raise ValueError(f"a cost of {cost}")
+    failed = value is None
+    sign = -1.0 if run.direction == "min" else 1.0
+    return Trial(
+        number=number,
+        arch=space.parse(entry["architecture"]),
+        epochs=entry.get("epochs", epochs),
+        values={} if failed else {run.objective: _number(value)},
+        cost=cost,
+        status="failed" if failed else "ok",
+        score=-math.inf if failed else sign * value,
+    )
+
+
+def _number(value: Any) -> float:
+    """Return a finite number, and refuse what else JSON can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a number")
+    return value

@@ -55,8 +55,9 @@ class Evaluator:
         if protocol.cost is not None:
             cost = self._query(arch, protocol.cost, epochs=epochs, seed=protocol.seed)
             if protocol.continues:
-                cost -= self._paid.get(arch, 0.0)
-                self._paid[arch] = self._paid.get(arch, 0.0) + cost
+                before = self._paid.get(arch, 0.0)
+                self._paid[arch] = max(before, cost)
+                cost = max(0.0, cost - before)
         try:
             value = self._query(arch, protocol.objective, epochs=epochs, seed=protocol.seed)
         except NotMeasured:
@@ -76,8 +77,8 @@ def prepare(
 
     Raises:
         UnknownName: there is no such protocol, strategy or setting.
-        InvalidSetting: a budget in seconds where none were measured, or a table that does not
-            cover its space.
+        InvalidSetting: a budget in seconds where none were measured, a table that does not
+            cover its space, or a setting of the wrong type or out of range.
     """
     found = benchmark.protocol(protocol)
     if not benchmark.covers_space:
@@ -90,7 +91,10 @@ def prepare(
             f"{benchmark.benchmark} has no measured seconds: give the budget in evaluations"
         )
     kind: type[Strategy] = registry.load("strategies", strategy)
-    return found, kind, kind.settings(settings)
+    complete = kind.settings(settings)
+    # Only the strategy knows which values it takes.
+    kind(benchmark.space, rng=np.random.default_rng(0), **complete)
+    return found, kind, complete
 
 
 def run(
@@ -151,15 +155,17 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget) -> list[Tria
     """
     trials: list[Trial] = []
     most = np.inf if budget.evaluations is None else budget.evaluations
-    seconds_left = np.inf if budget.seconds is None else budget.seconds
+    seconds = np.inf if budget.seconds is None else budget.seconds
+    spent = 0.0
     while len(trials) < most:
         try:
             proposal = strategy.ask()
         except SpaceExhausted:
             break
         trial = evaluate(len(trials), proposal)
-        seconds_left -= trial.cost
-        if seconds_left < 0:
+        # Added up as `scoring.curves.ends` does, so that no trial ends after the last second.
+        spent += trial.cost
+        if spent > seconds:
             if not trials:
                 raise InvalidSetting(
                     f"a budget of {budget.seconds:g} simulated seconds is too small: "

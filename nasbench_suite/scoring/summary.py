@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -50,11 +52,69 @@ class Summary:
     """The best value of that metric in the whole table, where the space is covered."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a strategy stands among those of a benchmark."""
+
+    score: Score
+    regret: float
+    """How far its mean falls short of the optimum of the table; NaN where that is unknown."""
+    place: Literal["best", "tied", ""]
+    """Tied: its interval overlaps that of the best, or its mean is the same."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the final results of a strategy's runs are spread."""
+
+    least: float
+    quarter: float
+    median: float
+    three_quarters: float
+    most: float
+
+
+def standings(summary: Summary, benchmark: str) -> tuple[Standing, ...]:
+    """Return how the strategies of a benchmark stand, the best mean first, unmeasured ones last.
+
+    Overlapping intervals are a cautious rule for a tie, not a test: intervals that overlap a
+    little can belong to means that a test would separate.
+    """
+    sign = -1.0 if summary.reported[benchmark].direction == "min" else 1.0
+    scores = sorted(
+        (score for score in summary.scores if score.benchmark == benchmark),
+        key=lambda score: math.inf if math.isnan(score.mean) else -sign * score.mean,
+    )
+    best = scores[0]
+    optimum = summary.optimum.get(benchmark, math.nan)
+
+    def place(score: Score) -> Literal["best", "tied", ""]:
+        if score is best and not math.isnan(best.mean):
+            return "best"
+        # Comparisons with NaN are false, so a single run ties with nothing but an equal mean.
+        overlap = score.ci_low <= best.ci_high and score.ci_high >= best.ci_low
+        return "tied" if overlap or score.mean == best.mean else ""
+
+    return tuple(Standing(score, sign * (optimum - score.mean), place(score)) for score in scores)
+
+
+def spread(values: Floats) -> Spread | None:
+    """Return the quartiles and extremes of the runs that have a value; None if none has.
+
+    Quartiles between two runs are interpolated linearly.
+    """
+    measured = values[~np.isnan(values)]
+    if not len(measured):
+        return None
+    return Spread(*np.quantile(measured, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist())
+
+
 def summarise(experiment: Experiment) -> Summary:
     """Read an experiment's runs and score them.
 
     Raises:
         DataNotFound, DamagedInput: a run is missing or damaged.
+        DamagedTable: a benchmark is not of the data that the experiment ran on.
     """
     scores, finals = [], {}
     by_evaluations, by_seconds = {}, {}
@@ -65,35 +125,19 @@ def summarise(experiment: Experiment) -> Summary:
         best = benchmark.best(protocol.report)
         if best is not None:
             optimum[name] = best
-        steps: dict[str, list[tuple[Floats, Floats]]] = {}
-        for strategy in experiment.strategies:
-            steps[strategy] = [
+        steps = {
+            strategy: [
                 (ends(run), reported(run, benchmark)) for run in experiment.runs(name, strategy)
             ]
-            last = np.array(
-                [values[-1] if len(values) else np.nan for _, values in steps[strategy]]
-            )
-            counts = np.array([len(values) for _, values in steps[strategy]])
-            mean, std, low, high = mean_interval(last)
-            finals[name, strategy] = last
-            scores.append(
-                Score(
-                    benchmark=name,
-                    strategy=strategy,
-                    evaluations=_mean_count(counts),
-                    runs=len(last),
-                    metric=protocol.report.metric,
-                    mean=float(mean),
-                    std=float(std),
-                    ci_low=float(low),
-                    ci_high=float(high),
-                )
-            )
+            for strategy in experiment.strategies
+        }
         for strategy, found in steps.items():
+            finals[name, strategy] = np.array([values[-1] for _, values in found])
+            scores.append(_score(name, strategy, metrics[name].name, found))
             by_evaluations[name, strategy] = _by_evaluations(found)
         if protocol.cost is not None:
             horizon = experiment.budget.seconds or min(
-                float(end[-1]) for found in steps.values() for end, _ in found if len(end)
+                float(end[-1]) for found in steps.values() for end, _ in found
             )
             grid = np.linspace(0.0, horizon, POINTS + 1)[1:]
             for strategy, found in steps.items():
@@ -106,6 +150,22 @@ def summarise(experiment: Experiment) -> Summary:
         by_seconds=by_seconds,
         reported=metrics,
         optimum=optimum,
+    )
+
+
+def _score(benchmark: str, strategy: str, metric: str, found: list[tuple[Floats, Floats]]) -> Score:
+    """Return the score of runs, each given as (ends, values)."""
+    mean, std, low, high = mean_interval(np.array([values[-1] for _, values in found]))
+    return Score(
+        benchmark=benchmark,
+        strategy=strategy,
+        evaluations=_mean_count(np.array([len(values) for _, values in found])),
+        runs=len(found),
+        metric=metric,
+        mean=float(mean),
+        std=float(std),
+        ci_low=float(low),
+        ci_high=float(high),
     )
 
 

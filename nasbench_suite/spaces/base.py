@@ -11,8 +11,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from operator import gt, mul
 from operator import index as as_int
-from operator import mul
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,6 +50,8 @@ class Space(ABC):
 
     def fault(self, arch: Arch) -> str | None:
         """Say what is wrong with a tuple of integers, or None if it is in the space."""
+        if len(arch) == len(self.genes) and min(arch) >= 0 and all(map(gt, self.genes, arch)):
+            return None
         if len(arch) != len(self.genes):
             return f"it has {len(arch)} genes, the space has {len(self.genes)}"
         for place, (value, choices) in enumerate(zip(arch, self.genes, strict=True)):
@@ -75,7 +77,7 @@ class Space(ABC):
             InvalidArchitecture: it is not one of this space; the message says why.
         """
         try:
-            plain = tuple(as_int(gene) for gene in arch)
+            plain = tuple(map(as_int, arch))
         except TypeError:
             raise InvalidArchitecture(
                 f"{arch!r} is no architecture of {self.name}: genes are integers"

@@ -8,7 +8,6 @@ ICLR 2020, section 2; the same space is the topology space of NATS-Bench (Dong e
 from __future__ import annotations
 
 from functools import cached_property
-from random import Random
 from typing import Final
 
 import numpy as np
@@ -86,6 +85,11 @@ class Nasbench201(Space):
         """Return the cell as NASLib's tuple of operation numbers; see `from_naslib`."""
         return tuple(_NASLIB_OPERATIONS.index(arch[gene]) for gene in _NASLIB_EDGES)
 
+    def code(self, arch: Arch) -> int:
+        """Return the place of a valid tuple among all tuples in lexicographic order."""
+        a, b, c, d, e, f = arch
+        return ((((a * 5 + b) * 5 + c) * 5 + d) * 5 + e) * 5 + f
+
     def form(self, arch: Arch) -> str:
         """Return the string that the isomorphic cells share (the paper, section 2.1).
 
@@ -124,6 +128,9 @@ class Nasbench201(Space):
     def _order(self) -> list[int]:
         # The benchmark's authors numbered the cells by shuffling the lexicographic list with
         # Python's own generator, seeded with 88; the numbers are part of the published data.
+        # Imported here because it takes longer than to open a table.
+        from random import Random
+
         order = list(range(self.size))
         Random(88).shuffle(order)
         return order
@@ -157,7 +164,7 @@ class Nasbench201(Space):
     def _encode_adjacency(self, genes: Ints) -> Floats:
         """Whether each edge is there (not none), then which of the other operations it has."""
         present = genes != _NONE
-        operations = np.eye(5)[genes][:, :, 1:].reshape(len(genes), -1)
+        operations = np.eye(5)[genes][:, :, 1:].reshape(len(genes), 4 * len(EDGES))
         return np.concatenate([present, operations], axis=1).astype(np.float64)
 
     def _encode_path(self, genes: Ints) -> Floats:

@@ -39,6 +39,7 @@ class LocalSearch(Strategy):
         self._here = -np.inf
         self._around: list[Arch] = []
         self._queue: list[Arch] = []
+        self._left: list[Arch] | None = None
 
     def _ask(self) -> Proposal:
         while not self._queue:
@@ -66,19 +67,25 @@ class LocalSearch(Strategy):
 
     def _unseen(self) -> Arch:
         """Draw an architecture never drawn before."""
-        # Drawing until one is new is quick while half of the space is new; after that, those
-        # left are listed.
+        arch = self._draw()
+        self._seen.add(arch)
+        return arch
+
+    def _draw(self) -> Arch:
+        # Drawing until one is new is quick while half of the space is new; then those left are
+        # listed once, in random order.
         while 2 * len(self._seen) < self.space.size:
             arch = self.space.sample(self.rng)
             if arch not in self._seen:
-                self._seen.add(arch)
                 return arch
-        left = [arch for arch in self.space if arch not in self._seen]
-        if not left:
-            raise SpaceExhausted(f"all {self.space.size:,} architectures of the space were asked")
-        arch = left[int(self.rng.random() * len(left))]
-        self._seen.add(arch)
-        return arch
+        if self._left is None:
+            self._left = [arch for arch in self.space if arch not in self._seen]
+            self.rng.shuffle(self._left)
+        while self._left:
+            arch = self._left.pop()
+            if arch not in self._seen:
+                return arch
+        raise SpaceExhausted(f"all {self.space.size:,} architectures of the space were asked")
 
     def _tell(self, trial: Trial) -> None:
         self._scores[trial.arch] = trial.score

@@ -7,7 +7,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,22 +18,52 @@ from nasbench_suite.tables.columns import mean_of_runs
 from nasbench_suite.tables.layout import CARD, INDEX, TABLE
 from nasbench_suite.tables.source import Source
 
+_ENTRIES: Final = frozenset(
+    {
+        "title",
+        "name",
+        "version",
+        "description",
+        "space",
+        "key",
+        "architectures",
+        "space_size",
+        "covers_space",
+        "licence",
+        "citations",
+        "defects",
+        "derived",
+        "tasks",
+        "protocols",
+        "metrics",
+        "inputs",
+    }
+)
+
 
 def read_card(folder: Path) -> dict[str, Any]:
     """Return the card of a table's folder.
 
     Raises:
         DataNotFound: there is no card.
-        DamagedTable: it is not TOML.
+        DamagedTable: it is not TOML, or lacks entries that every card has.
     """
     path = folder / CARD
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            card = tomllib.load(file)
+        for name in (TABLE, INDEX):
+            if not isinstance(card["files"][name]["sha256"], str):
+                raise TypeError(f"the sha256 of {name} is no text")
+        missing = _ENTRIES - card.keys()
+        if missing:
+            raise KeyError(", ".join(sorted(missing)))
+        return card
     except FileNotFoundError:
         raise DataNotFound(f"{folder} has no {CARD}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DamagedTable(f"{path} is damaged ({error}): restore it, or pack again") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DamagedTable(f"{path} is damaged ({what}): restore it, or pack again") from None
 
 
 def sha256(path: Path) -> str:
@@ -62,8 +92,9 @@ def describe(source: Source, archs: Sequence[Arch], folder: Path) -> str:
             "image_size": task.size,
             "reported": task.reported,
         }
-        if task.optimum is not None:
-            tasks[name]["optimum"] = _optimum(source, space, archs, name, *task.optimum)
+        best = task.optimum and _optimum(source, space, archs, name, *task.optimum)
+        if best:
+            tasks[name]["optimum"] = best
     card = {
         "title": source.title,
         "name": source.name,
@@ -140,12 +171,14 @@ def _optimum(
     task: str,
     metric: str,
     epochs: int | None,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     (column,) = (
         c for c in source.columns if (c.task, c.metric, c.epochs) == (task, metric, epochs)
     )
     (described,) = (m for m in source.metrics if m.name == metric)
     values = column.values if column.values.ndim == 1 else mean_of_runs(column.values)
+    if np.isnan(values).all():
+        return None
     row = int(np.nanargmax(values) if described.direction == "max" else np.nanargmin(values))
     return {
         "metric": metric,

@@ -31,15 +31,15 @@ class Place:
 
 def mean_of_runs(values: NDArray[Any]) -> Floats:
     """Return the mean over the runs measured, (architectures,); NaN where there is none."""
-    total = np.zeros(len(values))
-    count = np.zeros(len(values))
+    total: Floats = np.zeros(len(values))
+    count = np.zeros(len(values), dtype=np.uint8)
     for run in values.T:
         measured = run == run
         np.add(total, run, out=total, where=measured)
         count += measured
     with np.errstate(invalid="ignore"):
-        mean: Floats = total / count
-    return mean
+        np.divide(total, count, out=total)
+    return total
 
 
 class Columns:
@@ -64,7 +64,10 @@ class Columns:
         entry = self.metrics.get(metric)
         if entry is None:
             raise UnknownName("metric", metric, self.metrics, f" on {self._benchmark}")
-        return [Place(*place) for place in entry[4]]
+        try:
+            return [Place(*place) for place in entry[4]]
+        except TypeError as error:
+            raise self._mapped.damaged(error) from None
 
     def place(self, metric: str, epochs: int | None) -> Place:
         """Return where the values after these epochs, or after the longest training, lie.
@@ -156,9 +159,12 @@ class Columns:
         """
         points = [str(place.epochs) for place in self.places(metric) if place.epochs is not None]
         kept = self._curves.get(metric, [])
-        for length, offset, dtype, runs in reversed(kept):
-            if epochs in (None, length):
-                return self._mapped.array(offset, dtype, (self._rows, runs, length))
+        try:
+            for length, offset, dtype, runs in reversed(kept):
+                if epochs in (None, length):
+                    return self._mapped.array(offset, dtype, (self._rows, runs, length))
+        except (TypeError, ValueError) as error:
+            raise self._mapped.damaged(error) from None
         if kept:
             cure = f"there are curves of {' and '.join(str(curve[0]) for curve in kept)} epochs"
         elif points:

@@ -6,12 +6,15 @@ renamed, and one that is there already is never changed.
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
 import pkgutil
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite import registry, resources
-from nasbench_suite.core import Arch, DamagedInput, DataNotFound, Metric, OutputError, UnknownName
+from nasbench_suite.core import (
+    Arch,
+    DamagedInput,
+    DataNotFound,
+    Metric,
+    OutputError,
+    UnknownName,
+    UnsafePickle,
+)
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import describe, read_card
 from nasbench_suite.tables.layout import CARD, FORMAT, INDEX, TABLE
@@ -66,11 +77,29 @@ def pack(
     if not source.is_dir():
         raise DataNotFound(f"{source} is not a folder: name the one with the published files")
     module = importlib.import_module(f"nasbench_suite.tables.importers.{name}")
+    last = [str(source)]
+
+    def reading(what: str) -> None:
+        last[0] = what
+        if progress is not None:
+            progress(what)
+
     try:
-        made: Source = module.read(source, progress or (lambda _: None))
+        made: Source = module.read(source, reading)
+    except (DamagedInput, DataNotFound, UnsafePickle):
+        raise
     except FileNotFoundError as error:
         raise DataNotFound(f"{name} needs {error.filename}, which is not there") from None
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(last[0], error) from None
+    except (OSError, EOFError, RuntimeError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(last[0], error) from None
     return write(made, out or resources.home("datasets_tabular") / made.name)
+
+
+def _unreadable(what: str, error: Exception) -> DamagedInput:
+    # A damaged file fails in whichever way its broken contents happen to mean.
+    return DamagedInput(f"while reading {what}: it is not what it should be ({error!r})")
 
 
 def write(source: Source, folder: Path) -> Path:

@@ -13,6 +13,10 @@ from nasbench_suite.core import Arch, InvalidArchitecture, NotMeasured
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.layout import Mapped
 
+# A tuple of types is quicker to test than their union, which is made anew each time.
+_NUMBER: Final = (int, np.integer)
+_GENES: Final = (tuple, list, Sequence, np.ndarray)
+
 # Genes are looked up in blocks that stay in the processor's cache.
 _BLOCK: Final = 1 << 14
 
@@ -27,6 +31,7 @@ class Rows:
         self._name: str = index["name"]
         self._canonical = index["key"] == "canonical"
         self._official_order: bool = index["official_order"]
+        self.numbered: int = self.count if self._official_order else 0
         self._mapped = mapped
         self._index = index
 
@@ -39,11 +44,13 @@ class Rows:
         """
         if isinstance(arch, str):
             genes = self.space.parse(arch)
-        elif isinstance(arch, int | np.integer):
+        elif isinstance(arch, np.ndarray) and not arch.ndim:
+            return self.find(arch.item())
+        elif isinstance(arch, _NUMBER):
             if self._official_order and 0 <= arch < self.count:
                 return int(arch)
             genes = self.space.at(int(arch))
-        elif isinstance(arch, Sequence | np.ndarray):
+        elif isinstance(arch, _GENES):
             genes = self.space.check(list(arch))
         else:
             raise InvalidArchitecture(
@@ -97,7 +104,10 @@ class Rows:
     def genes(self) -> NDArray[Any]:
         """The architecture of each row, (rows, genes) of small integers."""
         offset, dtype = self._index["genes"]
-        return self._mapped.array(offset, dtype, (self.count, len(self.space.genes)))
+        genes = self._mapped.array(offset, dtype, (self.count, len(self.space.genes)))
+        if (genes.max(axis=0) >= self.space.genes).any():
+            raise self._mapped.damaged(f"genes outside {self.space.name}")
+        return genes
 
     def _of_genes(self, genes: Arch) -> int:
         if self._canonical:
@@ -136,6 +146,8 @@ class Rows:
             return None
         offset, dtype = self._index["rows_by_code"]
         found = self._mapped.array(offset, dtype, (self.space.size,)).astype(np.intp)
+        if found.min() < -1 or found.max() >= self.count:
+            raise self._mapped.damaged("rows beyond the last")
         return memoryview(found.data)
 
     @cached_property

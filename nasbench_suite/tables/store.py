@@ -69,12 +69,14 @@ class Table:
         self.covers_space: bool = index["covers_space"]
         self.space: Space = registry.load("spaces", index["space"])
         self.benchmark = f"{index['space']}/{task}"
-        self._bytes = mapped.bytes
+        self._mapped = mapped
         self._task_index: dict[str, Any] = index["tasks"][task]
         self._rows = Rows(mapped, index, self.space)
         self._columns = Columns(mapped, self._task_index, self.rows, self.benchmark)
         # What `query` has been asked before: the row of an architecture, the column of a question.
         self._row_of = _Remembered(self._rows.find)
+        # Numbers below this are rows as they stand.
+        self._numbered = self._rows.numbered
         self._column_of = _Remembered(self._single_column)
 
     @classmethod
@@ -115,19 +117,22 @@ class Table:
     @cached_property
     def protocols(self) -> dict[str, Protocol]:
         """The protocols of the task, by name."""
-        return {
-            name: Protocol(
-                name=name,
-                description=entry["description"],
-                objective=entry["objective"],
-                epochs=tuple(entry["epochs"]),
-                seed=entry["seed"],
-                cost=entry.get("cost"),
-                report=Question(**{"epochs": None, **entry["report"]}),
-                continues=entry["continues"],
-            )
-            for name, entry in self._task_index["protocols"].items()
-        }
+        try:
+            return {
+                name: Protocol(
+                    name=name,
+                    description=entry["description"],
+                    objective=entry["objective"],
+                    epochs=tuple(entry["epochs"]),
+                    seed=entry["seed"],
+                    cost=entry.get("cost"),
+                    report=Question(**{"epochs": None, **entry["report"]}),
+                    continues=entry["continues"],
+                )
+                for name, entry in self._task_index["protocols"].items()
+            }
+        except TypeError as error:
+            raise self._mapped.damaged(error) from None
 
     def protocol(self, name: str) -> Protocol:
         """Return the protocol of a name.
@@ -152,7 +157,7 @@ class Table:
         """The sha256 of the table file, computed from its bytes."""
         import hashlib
 
-        return hashlib.sha256(self._bytes).hexdigest()
+        return hashlib.sha256(self._mapped.bytes).hexdigest()
 
     # The query.
 
@@ -202,12 +207,13 @@ class Table:
         # Two look-ups are the whole cost of a repeated question. What cannot be looked up (a
         # list of genes, all runs, a drawn run) goes the long way.
         try:
-            value = self._column_of[metric, epochs, seed][self._row_of[arch]]
+            row = arch if type(arch) is int and 0 <= arch < self._numbered else self._row_of[arch]
+            value = self._column_of[metric, epochs, seed][row]
         except (KeyError, TypeError):
             return self._ask(self._row(arch), metric, epochs, seed)
         if value == value:
             return value
-        raise self._missing(self._row_of[arch], metric, epochs, seed)
+        raise self._missing(row, metric, epochs, seed)
 
     def record(
         self,
@@ -238,7 +244,7 @@ class Table:
             unit=described.unit,
             split=described.split,
             epochs=place.epochs,
-            seed=seed,
+            seed=seed if isinstance(seed, str) else int(seed),
             runs=self._columns.runs(row, place, seed),
             source=place.source,
             value=value if isinstance(value, float) else value.tolist(),
@@ -270,11 +276,11 @@ class Table:
         """
         rows = self._rows.find_many(archs)
         if isinstance(seed, np.random.Generator):
+            runs = self._columns.values(metric, epochs, "all")[np.maximum(rows, 0)]
             draws = [
-                self._draw(row, metric or self.reported, epochs, seed) if row >= 0 else 0
-                for row in rows.tolist()
+                _drawn(one, seed) if row >= 0 else 0 for one, row in zip(runs, rows, strict=True)
             ]
-            values = self._columns.values(metric, epochs, "all")[np.maximum(rows, 0), draws]
+            values = runs[np.arange(len(runs)), draws]
         else:
             values = self._columns.values(metric, epochs, seed).take(rows, axis=0, mode="clip")
         values = values.astype(np.float64, copy=False)
@@ -354,7 +360,9 @@ class Table:
         return pd.DataFrame(columns, index=index)
 
     def best(self, question: Question) -> float | None:
-        """Return the best value in the table, or None if the table does not cover its space.
+        """Return the best value in the table, or None where it is not known.
+
+        The best of a table that does not cover its space need not be that of the space.
 
         Raises:
             UnknownName, NotMeasured: there is no such column.
@@ -362,6 +370,8 @@ class Table:
         if not self.covers_space:
             return None
         values = self._columns.values(question.metric, question.epochs, question.seed)
+        if np.isnan(values).all():
+            return None
         least = self.metrics[question.metric].direction == "min"
         return float(np.nanmin(values) if least else np.nanmax(values))
 
@@ -400,10 +410,9 @@ class Table:
 
     def _draw(self, row: int, metric: str, epochs: int | None, rng: np.random.Generator) -> int:
         runs = self._columns.values(metric, epochs, "all")[row]
-        there = np.flatnonzero(~np.isnan(runs))
-        if not len(there):
+        if np.isnan(runs).all():
             raise self._missing(row, metric, epochs, "all")
-        return int(there[int(rng.random() * len(there))])
+        return _drawn(runs, rng)
 
     def _missing(self, row: int, metric: str | None, epochs: int | None, seed: Any) -> NotMeasured:
         name = metric or self.reported
@@ -420,6 +429,12 @@ class Table:
             f"{name}{after}{run} of {self._rows.text(row)} was not measured on {self.benchmark}: "
             f"{have}"
         )
+
+
+def _drawn(runs: NDArray[Any], rng: np.random.Generator) -> int:
+    """Return the number of a run drawn from those measured; 0 if there are none."""
+    there = np.flatnonzero(~np.isnan(runs))
+    return int(there[int(rng.random() * len(there))]) if len(there) else 0
 
 
 def _last_measured(runs: NDArray[Any]) -> int:

@@ -17,7 +17,7 @@ import ast
 import csv
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -190,6 +190,20 @@ class _Reader:
         if len(values) != _COUNT:
             raise DamagedInput(f"{metric} on {task}: {len(values)} values, not {_COUNT}")
         self.columns.append(Column(task, metric, values, **facts))
+
+    def in_official_order(self, name: str, arch: str, wanted: Iterable[str]) -> dict[str, Floats]:
+        """Read columns of a CSV that goes through all cells in order; `arch` names the cell."""
+        found: dict[str, Floats] = {column: np.full(_COUNT, np.nan) for column in wanted}
+        count = 0
+        for index, row in enumerate(self.rows(name)):
+            if index >= _COUNT or self.space.parse(row[arch]) != self.archs[index]:
+                raise DamagedInput(f"{name} is not in the official order at row {index}")
+            for column, values in found.items():
+                values[index] = float(row[column])
+            count = index + 1
+        if count < _COUNT:
+            raise DamagedInput(f"{name} has {count} rows, not {_COUNT}: it is cut short")
+        return found
 
     def by_naslib_code(self, name: str, wanted: Mapping[str, str]) -> dict[str, Floats]:
         """Read columns of a CSV whose rows are named by NASLib's tuple; NaN where no row is."""
@@ -430,12 +444,7 @@ def _cifar10_200(reader: _Reader, runs: Mapping[str, Floats]) -> None:
         "test-accuracy": "test_accuracy_half",
         "test-loss": "test_loss_half",
     }
-    values = {column: np.full(_COUNT, np.nan) for column in columns}
-    for index, row in enumerate(reader.rows(name)):
-        if reader.space.parse(row["arch_str"]) != reader.archs[index]:
-            raise DamagedInput(f"{name} is not in the official order at row {index}")
-        for column in columns:
-            values[column][index] = float(row[column])
+    values = reader.in_official_order(name, "arch_str", columns)
     for column, metric in columns.items():
         reader.add(
             "cifar10",
@@ -469,12 +478,7 @@ def _others_200(reader: _Reader, task: str, runs: Mapping[str, Floats]) -> None:
         "validation accuracy": "val_accuracy",
         "test accuracy": "test_accuracy",
     }
-    values = {column: np.full(_COUNT, np.nan) for column in columns}
-    for index, row in enumerate(reader.rows(name)):
-        if reader.space.parse(row["arch str"]) != reader.archs[index]:
-            raise DamagedInput(f"{name} is not in the official order at row {index}")
-        for column in columns:
-            values[column][index] = float(row[column])
+    values = reader.in_official_order(name, "arch str", columns)
     for column, metric in columns.items():
         reader.add(
             task,

@@ -1,0 +1,261 @@
+"""What the figures of a benchmark show, as plain data that the page's script draws with plotly.
+
+Three panels a benchmark: the reported metric against evaluations, against simulated time, and
+the final result of every run. Numbers come from the summary; here they are only thinned,
+rounded, and given axes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from nasbench_suite.core import Floats, Ints
+from nasbench_suite.reports import words
+from nasbench_suite.scoring.curves import Curve
+from nasbench_suite.scoring.summary import Summary, spread, standings
+
+COLOURS: Final = 7
+"""How many colours the page's style defines."""
+DASHES: Final = (
+    "",
+    "9px,4px",
+    "2px,3px",
+    "10px,3px,2px,3px",
+    "14px,4px",
+    "12px,3px,2px,3px,2px,3px",
+)
+"""Colours and dashes step together, so 42 strategies differ: 7 and 6 have no common divisor."""
+POINTS: Final = 200
+"""More points of a curve than this are not seen at the width of a panel."""
+NUMBERS: Final = 240_000
+"""How many numbers all curves of a page may have together: it is to stay small."""
+DOTS: Final = 200
+"""More runs than this are a smear; their quartiles are shown without them."""
+BOXED: Final = 10
+"""Quartiles of fewer runs would say no more than the runs themselves."""
+EARLY: Final = 0.1
+"""The part of the budget whose results may lie outside the axis at first."""
+
+
+class Series(NamedTuple):
+    """How a strategy looks, the same in every panel."""
+
+    name: str
+    colour: int
+    dash: str
+
+
+class Range(NamedTuple):
+    """An axis: the part worth seeing, and everything."""
+
+    focus: tuple[float, float]
+    all: tuple[float, float]
+
+    @property
+    def cut(self) -> bool:
+        """Whether the part worth seeing leaves something out."""
+        return self.focus != self.all
+
+
+def series(summary: Summary) -> tuple[Series, ...]:
+    """Return how each strategy of an experiment looks."""
+    return tuple(
+        Series(name, number % COLOURS, DASHES[number % len(DASHES)])
+        for number, name in enumerate(summary.experiment.strategies)
+    )
+
+
+def timed(summary: Summary, benchmark: str) -> bool:
+    """Return whether a benchmark has curves against simulated time, and a time that all reach."""
+    curves = [summary.by_seconds.get((benchmark, name)) for name in summary.experiment.strategies]
+    return any(curve is not None and np.isfinite(curve.mean).any() for curve in curves)
+
+
+def y_range(summary: Summary, benchmark: str) -> Range | None:
+    """Return the range of a benchmark's reported metric over its curves, None if they are empty.
+
+    A random first architecture can be terrible, and would press all that matters into a line.
+    So the part worth seeing begins after a tenth of the budget, and intervals widen it by no
+    more than the curves' own height.
+    """
+    curves = [
+        curves[benchmark, strategy]
+        for curves in (summary.by_evaluations, summary.by_seconds)
+        for strategy in summary.experiment.strategies
+        if (benchmark, strategy) in curves
+    ]
+    best = [summary.optimum[benchmark]] if benchmark in summary.optimum else []
+    every = _finite([array for c in curves for array in (c.mean, c.low, c.high)])
+    late = [(c, c.grid >= EARLY * c.grid[-1]) for c in curves if len(c.grid)]
+    means = _finite([c.mean[part] for c, part in late])
+    if not len(means):
+        return None
+    means = np.append(means, best)
+    bounds = _finite([array[part] for c, part in late for array in (c.low, c.high)])
+    low, high = float(means.min()), float(means.max())
+    height = high - low
+    bounds = np.clip(np.append(bounds, means), low - height, high + height)
+    everything = np.append(every, best)
+    # The label of the optimum stands beyond its line, where there are no curves.
+    room = (0.12, 0.06) if summary.reported[benchmark].direction == "min" else (0.06, 0.12)
+    focus = _padded(float(bounds.min()), float(bounds.max()), *room)
+    whole = _padded(float(everything.min()), float(everything.max()), *room)
+    # A cut that hides next to nothing is not worth a note and a button.
+    if whole[1] - whole[0] < 1.25 * (focus[1] - focus[0]):
+        focus = whole
+    return Range(focus, whole)
+
+
+def panels(summary: Summary, benchmark: str, number: int) -> dict[str, Any]:
+    """Return all that the page's script draws of a benchmark.
+
+    Args:
+        summary: what to draw.
+        benchmark: which of its benchmarks.
+        number: counts the benchmarks of the page, for ids that stay the same.
+    """
+    metric = summary.reported[benchmark]
+    epochs = (
+        summary.experiment.loaded[benchmark].protocol(summary.experiment.protocol).report.epochs
+    )
+    places = words.decimals(metric.unit, [score.std for score in summary.scores])
+    optimum = summary.optimum.get(benchmark)
+    found = y_range(summary, benchmark)
+    shown = None
+    if optimum is not None:
+        text = words.with_unit(words.number(optimum, places), metric.unit)
+        shown = {
+            "value": _rounded(optimum),
+            "text": f"optimum {text}",
+            "least": metric.direction == "min",
+        }
+    return {
+        "key": f"b{number}",
+        "series": [{**one._asdict(), "name": plain(one.name)} for one in series(summary)],
+        "optimum": shown,
+        "decimals": places,
+        "unit": metric.unit,
+        "title": words.axis(metric, epochs),
+        "range": None if found is None else found._asdict(),
+        "curves": _curves(summary, benchmark, number) if found is not None else [],
+        "finals": _finals(summary, benchmark, number),
+    }
+
+
+def plain(text: str) -> str:
+    """Return text that plotly, which reads some HTML in its labels, shows as it is."""
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(sign, entity)
+    return text
+
+
+def _curves(summary: Summary, benchmark: str, number: int) -> list[dict[str, Any]]:
+    strategies = list(summary.experiment.strategies)
+    evaluations = [summary.by_evaluations[benchmark, name] for name in strategies]
+    share = NUMBERS // (6 * len(strategies) * len(summary.experiment.benchmarks))
+    points = min(POINTS, max(share, 20))
+    found = [
+        _panel(f"b{number}-evaluations", "evaluations", "evaluations", evaluations, 1.0, points)
+    ]
+    if timed(summary, benchmark):
+        times = [summary.by_seconds[benchmark, name] for name in strategies]
+        unit, length = words.clock(max(float(c.grid[-1]) for c in times))
+        title = f"simulated training time ({unit})"
+        found.append(_panel(f"b{number}-time", title, unit, times, length, points))
+    return found
+
+
+def _panel(
+    key: str, title: str, unit: str, curves: Sequence[Curve], length: float, points: int
+) -> dict[str, Any]:
+    """Return a panel of curves; `length` is what one of `unit` is on their grids."""
+    return {
+        "id": key,
+        "title": title,
+        "unit": unit,
+        # Half an evaluation is no place for a tick.
+        "least": 1 if unit == "evaluations" else 0,
+        "end": _rounded(
+            max((float(c.grid[-1]) for c in curves if len(c.grid)), default=1) / length
+        ),
+        "lines": [_line(curve, length, points) for curve in curves],
+    }
+
+
+def _line(curve: Curve, length: float, points: int) -> dict[str, Any]:
+    kept = _thinned(len(curve.grid), points)
+    return {
+        "x": _list(curve.grid[kept] / length),
+        "mean": _list(curve.mean[kept]),
+        # A single run has no interval, and nothing is sent of it.
+        "low": _list(curve.low[kept]) if np.isfinite(curve.low).any() else [],
+        "high": _list(curve.high[kept]) if np.isfinite(curve.high).any() else [],
+    }
+
+
+def _finals(summary: Summary, benchmark: str, number: int) -> dict[str, Any]:
+    """Return the panel of final results, the best mean in the first row."""
+    order = {name: place for place, name in enumerate(summary.experiment.strategies)}
+    rows: list[dict[str, Any]] = []
+    for standing in standings(summary, benchmark):
+        score = standing.score
+        values = summary.finals[benchmark, score.strategy]
+        quartiles = spread(values)
+        rows.append(
+            {
+                "series": order[score.strategy],
+                "values": _list(values) if len(values) <= DOTS else [],
+                "mean": _rounded(score.mean),
+                "low": _rounded(score.ci_low),
+                "high": _rounded(score.ci_high),
+                "quartiles": [_rounded(value) for value in astuple(quartiles)]
+                if quartiles is not None and len(values) >= BOXED
+                else [],
+            }
+        )
+    shown = [row[name] for row in rows for name in ("low", "high", "mean")]
+    shown += [value for row in rows for name in ("values", "quartiles") for value in row[name]]
+    known = [v for v in (*shown, summary.optimum.get(benchmark)) if v is not None]
+    return {
+        "id": f"b{number}-finals",
+        "rows": rows,
+        "range": _padded(min(known), max(known), 0.04, 0.04) if known else None,
+    }
+
+
+def _thinned(length: int, points: int) -> Ints:
+    """Return which points of a curve to draw: dense at its beginning, and always its end."""
+    if length <= points:
+        return np.arange(length)
+    early = np.geomspace(1, length, points // 2)
+    even = np.linspace(1, length, points - points // 2)
+    return np.unique(np.concatenate([early, even]).round().astype(np.int64)) - 1
+
+
+def _finite(arrays: Sequence[Floats]) -> Floats:
+    joined: Floats = np.concatenate([*arrays, np.empty(0)])
+    return joined[np.isfinite(joined)]
+
+
+def _padded(low: float, high: float, below: float, above: float) -> tuple[float, float]:
+    """Return a range with room around it, in parts of its height."""
+    height = high - low or abs(high) / 100 or 1.0
+    return (_digits(low - below * height), _digits(high + above * height))
+
+
+def _digits(value: float) -> float:
+    """Return a number with as many digits as a screen can show."""
+    return float(f"{value:.6g}")
+
+
+def _rounded(value: float) -> float | None:
+    return _digits(value) if math.isfinite(value) else None
+
+
+def _list(values: Floats) -> list[float | None]:
+    return [_rounded(value) for value in values.tolist()]

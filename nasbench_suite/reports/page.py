@@ -1,0 +1,45 @@
+"""The report of an experiment as one page that loads nothing from elsewhere.
+
+The template, its style and its script lie beside this file. jinja2 and plotly are imported when
+a page is made, and not before: they belong to the extra `report`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from nasbench_suite.reports.content import content
+from nasbench_suite.reports.figures import panels
+from nasbench_suite.scoring.summary import Summary
+
+
+def render(summary: Summary) -> str:
+    """Return the page; the same summary gives the same text.
+
+    Raises:
+        ModuleNotFoundError: the extra `report` is not installed.
+        DataNotFound, DamagedTable: the card of a benchmark cannot be read.
+    """
+    import jinja2
+    import markupsafe
+    import plotly.offline
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["next"] = next
+    # Data go into the page as JSON, which knows no NaN.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment.from_string(_own("page.html.j2")).render(
+        page=content(summary),
+        figures=[panels(summary, name, n) for n, name in enumerate(summary.experiment.benchmarks)],
+        # These three are the suite's own and plotly's, and hold no data.
+        style=markupsafe.Markup(_own("page.css")),
+        script=markupsafe.Markup(_own("page.js")),
+        plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
+    )
+
+
+def _own(name: str) -> str:
+    """Return the text of a file that lies beside this one."""
+    return (files("nasbench_suite.reports") / name).read_text(encoding="utf-8")

@@ -1,0 +1,98 @@
+"""How numbers and names are put into words; nothing here knows of pages."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from nasbench_suite.core import Budget, Metric
+
+DASH: Final = "–"
+MINUS: Final = "\N{MINUS SIGN}"
+HOUR: Final = 3600.0
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """Return a number with separated thousands and a real minus; a dash for NaN."""
+    if math.isnan(value):
+        return DASH
+    return f"{value:,.{decimals}f}".replace("-", MINUS)
+
+
+def count(value: float) -> str:
+    """Return a number of things: whole if it is, else a mean with one decimal."""
+    return number(value, 0 if float(value).is_integer() else 1)
+
+
+def decimals(unit: str, deviations: Iterable[float]) -> int:
+    """Return how many decimals a metric deserves.
+
+    Percent have two, as in every paper; others show two digits of their smallest deviation.
+    """
+    if unit == "%":
+        return 2
+    known = [abs(value) for value in deviations if math.isfinite(value) and value]
+    if not known:
+        return 3
+    return min(max(1 - math.floor(math.log10(min(known))), 0), 6)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Return a number and its unit, which a break of line does not part."""
+    return f"{text}\N{NO-BREAK SPACE}{unit}" if unit else text
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """Return a number and the word that goes with it."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return words as a list in a sentence."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def spoken(metric: str) -> str:
+    """Return a metric's name as words."""
+    return re.sub(r"^val(?= )", "validation", metric.replace("_", " "))
+
+
+def after(epochs: Sequence[int | None]) -> str:
+    """Return ` after 12 or 200 epochs`, or nothing for a metric without epochs."""
+    known = [str(value) for value in epochs if value is not None]
+    if not known:
+        return ""
+    return f" after {listed(known, 'or')} epoch{'' if known == ['1'] else 's'}"
+
+
+def axis(metric: Metric, epochs: int | None) -> str:
+    """Return the title of an axis: what is measured, when, and in which unit."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{spoken(metric.name)}{after([epochs])}{unit}"
+
+
+def clock(horizon: float) -> tuple[str, float]:
+    """Return the unit that suits a span of time, and its seconds."""
+    return ("h", HOUR) if horizon >= HOUR else ("s", 1.0)
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time in seconds, and in hours if it is long."""
+    shown = with_unit(f"{seconds:,.10g}", "s")
+    if seconds < HOUR:
+        return shown
+    return f"{shown} ({with_unit(f'{seconds / HOUR:,.3g}', 'h')})"
+
+
+def budget(given: Budget) -> str:
+    """Return a budget in words."""
+    parts = []
+    if given.evaluations is not None:
+        parts.append(plural(given.evaluations, "evaluation"))
+    if given.seconds is not None:
+        parts.append(f"{duration(given.seconds)} of simulated time")
+    return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")

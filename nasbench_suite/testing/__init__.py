@@ -1,0 +1,32 @@
+"""The conformance kit: what a new space, strategy or table must pass. It needs pytest.
+
+A package that brings its own subclasses the kit in its tests, and overrides one fixture:
+
+    from nasbench_suite.testing import StrategyTests
+
+    class TestMyStrategy(StrategyTests):
+        @pytest.fixture
+        def strategy(self):
+            return MyStrategy
+
+`SpaceTests` asks for the fixture `space` (a space), `StrategyTests` for `strategy` (a class;
+`space` may be overridden too) and `TableTests` for `table` (a folder). Each check is one method,
+whose docstring says what it proves.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# So that a failed check of the kit shows its values, as one in a test file does.
+pytest.register_assert_rewrite(
+    "nasbench_suite.testing.spaces",
+    "nasbench_suite.testing.strategies",
+    "nasbench_suite.testing.tables",
+)
+
+from nasbench_suite.testing.spaces import SpaceTests  # noqa: E402
+from nasbench_suite.testing.strategies import StrategyTests, TinySpace  # noqa: E402
+from nasbench_suite.testing.tables import TableTests  # noqa: E402
+
+__all__ = ["SpaceTests", "StrategyTests", "TableTests", "TinySpace"]

@@ -1,0 +1,318 @@
+"""What every search strategy must do."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pytest
+
+from nasbench_suite import registry
+from nasbench_suite.core import Arch, InvalidArchitecture, Proposal, Trial, UnknownName
+from nasbench_suite.graph import Graph
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.strategies.base import OutOfTurn, SpaceExhausted, Strategy
+
+_ASKS: Final = 80
+_IN_FLIGHT: Final = 8
+
+Kind: TypeAlias = type[Strategy]
+Fails: TypeAlias = Callable[[int], bool]
+
+# Run in a fresh interpreter, where an empty package `torch` can be imported.
+_SEARCH: Final = """
+import sys
+import numpy as np
+from importlib import import_module
+from nasbench_suite.testing.strategies import TinySpace, play
+strategy = getattr(import_module(sys.argv[1]), sys.argv[2])
+play(strategy(TinySpace(), rng=np.random.default_rng(0)), 40)
+print("torch" in sys.modules)
+"""
+
+
+class TinySpace(Space):
+    """Three switches, so eight architectures: fewer than most populations."""
+
+    name = "tiny"
+    genes = (2, 2, 2)
+
+    def parse(self, text: str) -> Arch:
+        """Return the switches written like `011`."""
+        if len(text) != len(self.genes) or not set(text) <= {"0", "1"}:
+            raise InvalidArchitecture(f"{text!r} is no architecture of {self.name}")
+        return tuple(map(int, text))
+
+    def format(self, arch: Arch) -> str:
+        """Return the switches as digits."""
+        return "".join(map(str, arch))
+
+    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+        """Return a chain in which each switch doubles the width of a convolution."""
+        net = Graph(channels=3, size=size)
+        x = 0
+        for gene in arch:
+            x = net.relu_conv_bn(x, 8 * (1 + gene), 3)
+        net.linear(net.global_avg_pool(x), classes)
+        return net
+
+
+def landscape(arch: Arch) -> float:
+    """Return a made-up score with several local optima."""
+    return sum(math.sin(1.7 * place + 2.3 * gene) for place, gene in enumerate(arch)) + math.sin(
+        sum((place + 1) * gene for place, gene in enumerate(arch))
+    )
+
+
+def answer(number: int, proposal: Proposal, *, failed: bool = False) -> Trial:
+    """Return the trial of a proposal on the made-up landscape."""
+    arch, epochs = proposal
+    if failed:
+        return Trial(number, arch, epochs, {}, 1.0, "failed", -math.inf)
+    score = landscape(arch)
+    return Trial(number, arch, epochs, {"accuracy": score}, 1.0, "ok", score)
+
+
+def play(
+    strategy: Strategy, asks: int, fails: Fails = lambda number: False, in_flight: int = 1
+) -> list[Proposal | Trial]:
+    """Search the made-up landscape and return what was asked and told, in order.
+
+    Args:
+        strategy: a fresh one; it may say early that the space is exhausted.
+        asks: how often to ask.
+        fails: which trials fail, by number.
+        in_flight: how many trials are asked for before the first is told; of those in flight,
+            one drawn at random is told each time.
+    """
+    order = np.random.default_rng(9)
+    events: list[Proposal | Trial] = []
+    waiting: list[Trial] = []
+    for number in range(asks):
+        try:
+            proposal = strategy.ask()
+        except SpaceExhausted:
+            break
+        events.append(proposal)
+        waiting.append(answer(number, proposal, failed=fails(number)))
+        if len(waiting) == in_flight:
+            trial = waiting.pop(int(order.random() * in_flight))
+            strategy.tell(trial)
+            events.append(trial)
+    return events
+
+
+def _asked(events: list[Proposal | Trial]) -> list[Proposal]:
+    return [event for event in events if isinstance(event, Proposal)]
+
+
+class StrategyTests:
+    """Override the fixture `strategy`, and `space` if it is meant for another one."""
+
+    @pytest.fixture
+    def strategy(self) -> Kind:
+        """Return the class of the strategy to check."""
+        raise NotImplementedError("override the fixture `strategy`")
+
+    @pytest.fixture
+    def space(self) -> Space:
+        """Return the space to search."""
+        space: Space = registry.load("spaces", "nasbench201")
+        return space
+
+    # Seeds and proposals.
+
+    def test_the_same_seed_asks_the_same(self, strategy: Kind, space: Space) -> None:
+        """Two searches with one seed and equal answers ask for the same architectures."""
+        one, other = (play(strategy(space, rng=np.random.default_rng(7)), _ASKS) for _ in range(2))
+        assert one == other
+
+    def test_another_seed_asks_others(self, strategy: Kind, space: Space) -> None:
+        """The seed matters: a hundred runs are not one run repeated."""
+        searches = {
+            tuple(_asked(play(strategy(space, rng=np.random.default_rng(seed)), _ASKS)))
+            for seed in range(5)
+        }
+        assert len(searches) == 5
+
+    def test_only_the_given_generator_is_used(self, strategy: Kind, space: Space) -> None:
+        """Neither numpy's nor Python's global random state is read or moved."""
+        numpy_before = np.random.get_state(legacy=False)  # noqa: NPY002
+        python_before = random.getstate()
+        one = play(strategy(space, rng=np.random.default_rng(7)), _ASKS)
+        numpy_after = np.random.get_state(legacy=False)  # noqa: NPY002
+        assert str(numpy_before) == str(numpy_after)
+        assert random.getstate() == python_before
+        try:
+            np.random.seed(1)  # noqa: NPY002
+            random.seed(1)
+            assert play(strategy(space, rng=np.random.default_rng(7)), _ASKS) == one
+        finally:
+            np.random.set_state(numpy_before)  # noqa: NPY002
+            random.setstate(python_before)
+
+    def test_proposals_are_architectures(self, strategy: Kind, space: Space) -> None:
+        """Each proposal is a valid tuple of plain integers, with positive epochs or none."""
+        assert issubclass(strategy, Strategy)
+        proposals = _asked(play(strategy(space, rng=np.random.default_rng(0)), 3 * _ASKS))
+        assert proposals
+        for proposal in proposals:
+            assert isinstance(proposal, Proposal)
+            assert type(proposal.arch) is tuple
+            assert all(type(gene) is int for gene in proposal.arch)
+            assert space.valid(proposal.arch)
+            assert proposal.epochs is None or (type(proposal.epochs) is int and proposal.epochs > 0)
+
+    # Several trials in flight, and trials that fail.
+
+    def test_several_trials_in_flight(self, strategy: Kind, space: Space) -> None:
+        """It may be asked eight times before it is told, in whatever order trials end."""
+        one, other = (
+            play(strategy(space, rng=np.random.default_rng(3)), _ASKS, in_flight=_IN_FLIGHT)
+            for _ in range(2)
+        )
+        assert one == other
+        assert len(_asked(one)) >= min(_ASKS, space.size)
+        assert all(space.valid(proposal.arch) for proposal in _asked(one))
+
+    def test_nothing_told_at_all(self, strategy: Kind, space: Space) -> None:
+        """Asked again and again without an answer, it goes on."""
+        proposals = play(strategy(space, rng=np.random.default_rng(3)), 40, in_flight=10**9)
+        assert len(proposals) >= min(40, space.size)
+
+    @pytest.mark.parametrize(
+        "fails",
+        [
+            pytest.param(lambda number: True, id="all"),
+            pytest.param(lambda number: number % 3 == 2, id="every third"),
+            pytest.param(lambda number: number < 30, id="the first 30"),
+            pytest.param(lambda number: number >= 30, id="all after 30"),
+        ],
+    )
+    @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
+    def test_failed_trials(
+        self, strategy: Kind, space: Space, fails: Fails, in_flight: int
+    ) -> None:
+        """Failed trials do not end a search, whenever they come."""
+        search = strategy(space, rng=np.random.default_rng(4))
+        proposals = _asked(play(search, _ASKS, fails, in_flight))
+        assert len(proposals) >= min(_ASKS, space.size)
+        assert all(space.valid(proposal.arch) for proposal in proposals)
+
+    # The state is a fold of the history.
+
+    @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
+    def test_a_recorded_history_is_replayed(
+        self, strategy: Kind, space: Space, in_flight: int
+    ) -> None:
+        """Told the trials of a log in the same order, a fresh one asks the same at each step."""
+        rng = np.random.default_rng(5)
+        events = play(
+            strategy(space, rng=rng), _ASKS, lambda number: number % 4 == 1, in_flight=in_flight
+        )
+        fresh = strategy(space, rng=np.random.default_rng(5))
+        for event in events:
+            if isinstance(event, Trial):
+                # A log keeps numbers as decimals, and knows nothing of objects.
+                values = json.loads(json.dumps(dict(event.values)))
+                score = -math.inf if event.status == "failed" else values["accuracy"]
+                fresh.tell(event._replace(arch=tuple(event.arch), values=values, score=score))
+            else:
+                assert fresh.ask() == event
+
+    def test_trials_out_of_turn_are_refused(self, strategy: Kind, space: Space) -> None:
+        """A trial never asked for, of another architecture, or told twice raises `OutOfTurn`.
+
+        The search then goes on as if nothing had happened.
+        """
+        undisturbed = _asked(play(strategy(space, rng=np.random.default_rng(6)), 40))
+        search = strategy(space, rng=np.random.default_rng(6))
+        for number, expected in enumerate(undisturbed):
+            stray = answer(number, expected)
+            with pytest.raises(OutOfTurn):
+                search.tell(stray)
+            proposal = search.ask()
+            assert proposal == expected
+            elsewhere = (*proposal.arch[:-1], proposal.arch[-1] + 1)
+            for wrong in (stray._replace(number=-1), stray._replace(number=number + 1)):
+                with pytest.raises(OutOfTurn):
+                    search.tell(wrong)
+            with pytest.raises(OutOfTurn):
+                search.tell(stray._replace(arch=elsewhere))
+            search.tell(answer(number, proposal))
+            with pytest.raises(OutOfTurn):
+                search.tell(answer(number, proposal))
+
+    # Small spaces.
+
+    @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
+    def test_a_space_smaller_than_a_population(self, strategy: Kind, in_flight: int) -> None:
+        """On eight architectures it goes on, or says that the space is exhausted."""
+        space = TinySpace()
+        search = strategy(space, rng=np.random.default_rng(8))
+        proposals = _asked(play(search, 3 * _ASKS, in_flight=in_flight))
+        assert all(space.valid(proposal.arch) for proposal in proposals)
+        if len(proposals) < 3 * _ASKS:
+            # Whoever ends has seen all there is, and stays ended.
+            assert {proposal.arch for proposal in proposals} == set(space)
+            with pytest.raises(SpaceExhausted):
+                search.ask()
+
+    # Settings.
+
+    def test_settings_are_complete(self, strategy: Kind, space: Space) -> None:
+        """`settings()` lists every keyword after `rng` with its default, as JSON can hold it."""
+        parameters = list(inspect.signature(strategy).parameters.values())
+        assert [parameter.name for parameter in parameters[:2]] == ["space", "rng"]
+        own = parameters[2:]
+        assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in own)
+        settings = strategy.settings()
+        assert settings == {parameter.name: parameter.default for parameter in own}
+        assert inspect.Parameter.empty not in settings.values()
+        assert json.loads(json.dumps(settings)) == settings
+        one = play(strategy(space, rng=np.random.default_rng(1)), 40)
+        assert play(strategy(space, rng=np.random.default_rng(1), **settings), 40) == one
+
+    def test_given_settings_replace_defaults(self, strategy: Kind) -> None:
+        """A setting that is given is taken, the others keep their defaults."""
+        defaults = strategy.settings()
+        for name in defaults:
+            marked: dict[str, Any] = {name: "given"}
+            assert strategy.settings(marked) == {**defaults, **marked}
+        assert strategy.settings() == strategy.settings({}) == defaults
+
+    def test_an_unknown_setting_is_refused(self, strategy: Kind) -> None:
+        """A setting that it lacks raises `UnknownName`, which names the nearest one."""
+        for name in strategy.settings():
+            with pytest.raises(UnknownName, match=f"did you mean .*{name}"):
+                strategy.settings({name + "x": 1})
+        with pytest.raises(UnknownName, match="no_such_thing"):
+            strategy.settings({"no_such_thing": 1})
+
+    # Weight.
+
+    def test_torch_is_not_imported(self, strategy: Kind, tmp_path: Path) -> None:
+        """Neither its import nor a search loads torch, be it installed or not."""
+        module, name = strategy.__module__, strategy.__qualname__
+        if not name.isidentifier() or importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module}.{name} cannot be imported by another process")
+        (tmp_path / "torch.py").touch()
+        path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+        done = subprocess.run(
+            [sys.executable, "-c", _SEARCH, module, name],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr

@@ -1,0 +1,67 @@
+"""Searches through the public ask-and-tell loop, in one process."""
+
+import numpy as np
+import pytest
+
+from nasbench_suite import Budget, run
+
+RUNS = 500
+EVALUATIONS = 300
+
+
+@pytest.mark.parametrize("strategy", ["random_search", "regularized_evolution", "local_search"])
+def test_500_runs(side_by_side, beside, ratios, table, benchmark, peer, strategy):
+    budget = Budget(evaluations=EVALUATIONS)
+
+    def ours():
+        for seed in range(RUNS):
+            run(strategy, table, budget=budget, seed=seed)
+
+    others = [] if peer is None else [beside("nats_bench", _simulate(peer), EVALUATIONS)]
+    if strategy == "random_search":
+        others.append(
+            beside("the same draws and look-ups by hand", _by_hand(table), RUNS * EVALUATIONS)
+        )
+    side_by_side(
+        f"{strategy}, a trial",
+        ours,
+        *others,
+        count=RUNS * EVALUATIONS,
+        rounds=3,
+    )
+    if benchmark.stats is not None:  # not --benchmark-disable
+        limit = 2.0 if strategy == "random_search" else None
+        what = f"{strategy}, {RUNS} runs of {EVALUATIONS} evaluations"
+        ratios.add(what, benchmark.stats.stats.min, limit=limit)
+
+
+def _by_hand(table):
+    """Random search without the suite: a generator, a dictionary, two arrays and a list."""
+    genes = table.space.genes
+    seen = table.query_many(np.arange(table.rows), "val_accuracy", epochs=12)
+    paid = table.query_many(np.arange(table.rows), "train_seconds", epochs=12)
+    number = {arch: index for index, arch in enumerate(table.space)}
+
+    def search():
+        for seed in range(RUNS):
+            rng = np.random.default_rng(seed)
+            trials = []
+            for _ in range(EVALUATIONS):
+                draws = rng.random(len(genes)).tolist()
+                arch = tuple([int(u * n) for u, n in zip(draws, genes, strict=True)])
+                index = number[arch]
+                trials.append((arch, seen.item(index), paid.item(index)))
+
+    return search
+
+
+def _simulate(peer):
+    """A loop over the samples of nats_bench, again and again: no strategy, look-ups alone."""
+    archs = (peer.strings * EVALUATIONS)[:EVALUATIONS]
+
+    def search():
+        peer.api.reset_time()
+        for arch in archs:
+            peer.api.simulate_train_eval(arch, "cifar10", hp="12")
+
+    return search

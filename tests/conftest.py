@@ -1,0 +1,46 @@
+"""What tests share: the published files, and the benchmarks of the packed table."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from nasbench_suite import load
+from nasbench_suite.tables.store import Table
+
+# A slow machine is no failure.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder of published files that tables are packed from."""
+    own = os.environ.get("NASBENCH_PUBLISHED")
+    folder = Path(own) if own else ROOT.parent / "shared" / "data"
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"no published files in {folder}: set NASBENCH_PUBLISHED to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> Table:
+    return load("nasbench201/cifar10")
+
+
+@pytest.fixture(scope="session")
+def cifar100() -> Table:
+    return load("nasbench201/cifar100")
+
+
+@pytest.fixture(scope="session")
+def imagenet() -> Table:
+    return load("nasbench201/imagenet16-120")
+
+
+@pytest.fixture(scope="session")
+def tasks(cifar10: Table, cifar100: Table, imagenet: Table) -> dict[str, Table]:
+    return {table.task: table for table in (cifar10, cifar100, imagenet)}

@@ -1,0 +1,201 @@
+"""The page as a browser shows it: nothing fails, nothing overflows, no text lies on another."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from nasbench_suite.reports.report import report
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# Boxes of all texts that are shown, with what they say; lines of a paragraph count apart.
+TEXTS = """
+() => {
+  const found = [];
+  const add = (box, text) => {
+    if (box.width > 0 && box.height > 0)
+      found.push([text, box.left, box.top + scrollY, box.right, box.bottom + scrollY]);
+  };
+  for (const text of document.querySelectorAll(".plot svg text"))
+    if (text.textContent.trim()) add(text.getBoundingClientRect(), text.textContent);
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.textContent.trim() || node.parentElement.closest("svg, noscript")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects()) add(box, node.textContent.trim());
+  }
+  return found;
+}
+"""
+
+
+def unavailable(why):
+    if os.environ.get("NASBENCH_REQUIRE_BROWSER") == "1":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = os.environ.get("NASBENCH_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        unavailable("no Chromium: install it, or set NASBENCH_CHROMIUM to its path")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        unavailable("playwright is not installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def pages(make):
+    """Reports of several shapes, by name: the page, and how many strategies and seeds it has."""
+    shapes = {
+        "many": {"strategies": 3, "seeds": 10, "evaluations": 40},
+        "one": {"strategies": 1, "seeds": 1, "evaluations": 40},
+        "tasks": {"benchmarks": 3, "strategies": 2, "seeds": 3},
+        "seconds": {"strategies": 3, "seeds": 3, "evaluations": None, "seconds": 3000.0},
+        "single evaluation": {"strategies": 2, "seeds": 3, "evaluations": 1},
+    }
+    return {name: (report(make(**shape))[1], shape) for name, shape in shapes.items()}
+
+
+def opened(browser, path, width, scheme="light"):
+    """The page, and a list that gathers what goes wrong in it."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    wrong = []
+    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda request: wrong.append(request.url))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+
+    def requested(request):
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            wrong.append(request.url)
+
+    page.on("request", requested)
+    page.goto(path.as_uri())
+    page.wait_for_function("[...document.querySelectorAll('.plot')].every(p => p._fullLayout)")
+    return page, wrong
+
+
+def overlaps(boxes):
+    """Pairs of texts that share more than the edge of their boxes."""
+    slack = 2.0
+    found = []
+    boxes = sorted(boxes, key=lambda box: box[2])
+    for number, (text, left, _, right, bottom) in enumerate(boxes):
+        for other, left2, top2, right2, bottom2 in boxes[number + 1 :]:
+            if top2 >= bottom - slack:
+                break
+            across = min(right, right2) - max(left, left2)
+            if across > slack and min(bottom, bottom2) - top2 > slack:
+                found.append((text, other))
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", ["many", "one", "tasks", "seconds", "single evaluation"])
+def test_page(browser, pages, name, width, scheme):
+    path, shape = pages[name]
+    page, wrong = opened(browser, path, width, scheme)
+    scroll, client = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert scroll <= client
+    assert overlaps(page.evaluate(TEXTS)) == []
+    strategies = shape["strategies"]
+    interval = shape["seeds"] > 1 and shape.get("evaluations") != 1
+    assert page.locator("#b0-evaluations .scatterlayer .trace").count() == strategies * (
+        1 + interval
+    )
+    assert page.locator("#b0-finals .scatterlayer .trace").count() == strategies * (
+        1 + (shape["seeds"] > 1)
+    )
+    boxes = strategies if shape["seeds"] >= 10 else 0
+    assert page.locator("#b0-finals .boxlayer .trace").count() == boxes
+    drawn = page.locator("#b0-evaluations .scatterlayer .trace path").count()
+    assert drawn >= strategies
+    assert wrong == []
+    page.close()
+
+
+def test_scheme_changes_while_open(browser, pages):
+    page, wrong = opened(browser, pages["many"][0], 1280)
+    title = page.locator("#b0-evaluations .xtitle")
+    assert title.evaluate("e => getComputedStyle(e).fill") == "rgb(27, 29, 32)"
+    page.emulate_media(color_scheme="dark")
+    # The page paints its plots again when it gets round to it.
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('#b0-evaluations .xtitle')).fill"
+        " === 'rgb(231, 233, 236)'"
+    )
+    assert wrong == []
+    page.close()
+
+
+def test_buttons(browser, pages):
+    page, wrong = opened(browser, pages["many"][0], 1280)
+    traces = page.locator("#b0-time .scatterlayer .trace")
+    before = traces.count()
+    first = page.locator(".legend button").first
+    first.click()
+    assert first.get_attribute("aria-pressed") == "false"
+    assert traces.count() == before - 2
+    first.click()
+    assert traces.count() == before
+    low = "document.getElementById('b0-evaluations')._fullLayout.yaxis.range[0]"
+    cut = page.evaluate(low)
+    page.locator(".all").click()
+    assert page.evaluate(low) < cut
+    page.locator(".all").click()
+    assert page.evaluate(low) == cut
+    with page.expect_download() as download:
+        page.locator(".save").first.click()
+    assert download.value.suggested_filename == "b0-evaluations.svg"
+    assert wrong == []
+    page.close()
+
+
+def test_hover(browser, pages):
+    page, wrong = opened(browser, pages["many"][0], 1280)
+    plot = page.locator("#b0-evaluations")
+    plot.scroll_into_view_if_needed()
+    plot.hover()
+    label = page.locator("#b0-evaluations .hoverlayer")
+    label.get_by_text("regularized_evolution").wait_for()
+    text = label.text_content()
+    assert "evaluations" in text
+    assert "%{" not in text
+    assert wrong == []
+    page.close()
+
+
+def test_hostile_text_stays_text(browser, make):
+    folder = make()
+    path = folder / "experiment.json"
+    described = json.loads(path.read_text())
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    described["strategies"]["random_search"] = {"starts": evil}
+    path.write_text(json.dumps(described))
+    page, wrong = opened(browser, report(folder)[1], 1280)
+    assert evil in page.locator("#run").inner_text()
+    assert wrong == []
+    page.close()

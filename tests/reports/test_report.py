@@ -1,0 +1,159 @@
+"""The files that a report leaves."""
+
+import csv
+import json
+import math
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from nasbench_suite.core import DamagedInput, DataNotFound, OutputError
+from nasbench_suite.reports.report import report
+
+MEGABYTE = 1_000_000
+
+
+def markup(page: str) -> str:
+    """The page without what its scripts hold."""
+    return re.sub(r"(<script[^>]*>).*?(</script>)", r"\1\2", page, flags=re.DOTALL)
+
+
+def test_files(make):
+    folder = make()
+    summary, page = report(folder)
+    assert page == folder / "report.html"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "experiment.json",
+        "report.html",
+        "runs",
+        "scores.csv",
+        "scores.json",
+    ]
+    assert json.loads((folder / "scores.json").read_text()) == [asdict(s) for s in summary.scores]
+
+
+def test_csv_equals_json(make):
+    folder = make()
+    report(folder)
+    scores = json.loads((folder / "scores.json").read_text())
+    with (folder / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [list(row) for row in rows] == [list(score) for score in scores]
+    assert [list(row.values()) for row in rows] == [[str(v) for v in s.values()] for s in scores]
+
+
+def test_one_run_has_no_interval(make):
+    folder = make(strategies=1, seeds=1)
+    summary, page = report(folder)
+    assert math.isnan(summary.scores[0].ci_low)
+    (score,) = json.loads((folder / "scores.json").read_text())
+    assert score["std"] is score["ci_low"] is score["ci_high"] is None
+    with (folder / "scores.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["std"] == row["ci_low"] == row["ci_high"] == ""
+    assert page is not None
+    assert "one run: no interval" in page.read_text(encoding="utf-8")
+
+
+def test_same_runs_give_the_same_bytes(make):
+    folder, again = make(benchmarks=2), make(benchmarks=2)
+    names = ("scores.json", "scores.csv", "report.html")
+    report(folder)
+    first = [(folder / name).read_bytes() for name in names]
+    report(folder)
+    report(again)
+    assert first == [(folder / name).read_bytes() for name in names]
+    assert first == [(again / name).read_bytes() for name in names]
+
+
+def test_page_loads_nothing_and_names_no_place(make):
+    folder = make(benchmarks=3, strategies=3)
+    _, page = report(folder)
+    assert page is not None
+    assert page.stat().st_size <= 8 * MEGABYTE
+    text = page.read_text(encoding="utf-8")
+    assert str(folder) not in text
+    kept = markup(text)
+    assert not re.findall(r"(?:src|href|action|data)\s*=\s*[\"']?(?!#)[^\s>]*//", kept)
+    assert not re.search(r"<(?:link|iframe|img|object|embed|base)\b|@import|url\(", kept)
+    assert not re.search(r"<script[^>]*\ssrc", text)
+    assert "default-src 'none'" in kept
+
+
+@pytest.mark.parametrize("missing", ["plotly", "jinja2"])
+def test_without_the_extra(make, monkeypatch, missing):
+    folder = make()
+    monkeypatch.setitem(sys.modules, missing, None)
+    summary, page = report(folder)
+    assert page is None
+    assert len(summary.scores) == 2
+    assert not (folder / "report.html").exists()
+    assert (folder / "scores.json").is_file()
+    assert (folder / "scores.csv").is_file()
+
+
+def test_drawing_libraries_are_imported_late():
+    code = (
+        "import sys, nasbench_suite, nasbench_suite.cli, nasbench_suite.reports.report\n"
+        "assert not {'plotly', 'jinja2', 'markupsafe'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_hostile_settings_are_escaped(make):
+    folder = make()
+    path = folder / "experiment.json"
+    described = json.loads(path.read_text())
+    evil = "</script><script>alert(1)</script>"
+    described["strategies"]["random_search"] = {evil: evil}
+    path.write_text(json.dumps(described))
+    _, page = report(folder)
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    assert "alert(1)</script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert len(re.findall(r"<script", markup(text))) == 3
+
+
+@pytest.mark.parametrize("damage", ["{}", "not json", '{"architecture": "|x~0|", "cost": 1}'])
+def test_damaged_log(make, damage):
+    folder = make()
+    path = folder / "runs" / "nasbench201" / "cifar10" / "random_search" / "1.jsonl"
+    lines = path.read_text().splitlines()
+    lines[4] = damage
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DamagedInput, match=r"random_search.1\.jsonl, line 5"):
+        report(folder)
+    assert not (folder / "scores.json").exists()
+
+
+def test_missing_run(make):
+    folder = make()
+    (folder / "runs" / "nasbench201" / "cifar10" / "random_search" / "2.jsonl").unlink()
+    with pytest.raises(DataNotFound, match=r"2\.jsonl"):
+        report(folder)
+
+
+def test_no_experiment(tmp_path):
+    with pytest.raises(DataNotFound, match=r"experiment\.json"):
+        report(tmp_path)
+
+
+def test_cannot_write(make):
+    folder = make()
+    (folder / "report.html").mkdir()
+    with pytest.raises(OutputError, match=r"report\.html"):
+        report(folder)
+
+
+def test_budget_in_seconds(make):
+    folder = make(evaluations=None, seconds=4000.0)
+    summary, page = report(folder)
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    assert "4,000\N{NO-BREAK SPACE}s (1.11\N{NO-BREAK SPACE}h) of simulated time" in text
+    assert "mean of a run" in text
+    assert {score.evaluations for score in summary.scores} != {12}

@@ -1,0 +1,41 @@
+"""Everything that the registry and the data folders hold passes the public conformance kit."""
+
+import pytest
+
+from nasbench_suite import registry, resources
+from nasbench_suite.testing import SpaceTests, StrategyTests, TableTests, TinySpace
+
+TABLES = resources.folders("datasets_tabular", "index.json")
+
+
+class TestSpaces(SpaceTests):
+    @pytest.fixture(params=registry.names("spaces"))
+    def space(self, request):
+        return registry.load("spaces", request.param)
+
+    def test_the_file_name_is_the_name(self, request, space):
+        assert request.node.callspec.params["space"].rpartition("/")[2] == space.name
+
+
+class TestTinySpace(SpaceTests):
+    """The space that strategies are tried on is a fair one."""
+
+    @pytest.fixture
+    def space(self):
+        return TinySpace()
+
+
+class TestStrategies(StrategyTests):
+    @pytest.fixture(params=registry.names("strategies"))
+    def strategy(self, request):
+        return registry.load("strategies", request.param)
+
+    @pytest.fixture(params=["nasbench201", "nats_sss"])
+    def space(self, request):
+        return registry.load("spaces", request.param)
+
+
+class TestTables(TableTests):
+    @pytest.fixture(params=TABLES.values(), ids=TABLES)
+    def table(self, request):
+        return request.param
