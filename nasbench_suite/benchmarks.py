@@ -42,6 +42,7 @@ class Benchmark(Protocol):
     @property
     def covers_space(self) -> bool:
         """Whether every architecture of the space has an answer."""
+
     @property
     def metrics(self) -> Mapping[str, core.Metric]:
         """What can be asked, by name."""

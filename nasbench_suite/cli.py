@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from nasbench_suite import benchmarks, resources
 from nasbench_suite.core import Budget, InvalidSetting, NasbenchError, NotMeasured, Record
-from nasbench_suite.tables.layout import INDEX
+from nasbench_suite.tables.layout import CARD, INDEX
 from nasbench_suite.tables.store import Table
 
 _ARCH: Final = "the benchmark's own string, an index, or genes as 3,3,3,1,3,2"
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         given.verb(given)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a caller may have closed it
+            sys.stdout.flush()
     except NasbenchError as error:
         print(f"nasbench: {error}", file=sys.stderr)
         return 2
@@ -97,9 +98,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(given: argparse.Namespace) -> None:
     rows = []
-    folders = resources.folders("datasets_tabular", INDEX)
-    for folder in folders.values() if given.check else ():
-        benchmarks.check(folder)
+    if given.check:
+        # A folder that has lost one of its files is still a table.
+        found = {f for file in (CARD, INDEX) for f in _tables(file)}
+        for folder in sorted(found):
+            benchmarks.check(folder)
     for name, (table, task) in benchmarks.names().items():
         opened = Table.open(table, task)
         rows.append(
@@ -114,6 +117,10 @@ def _list(given: argparse.Namespace) -> None:
             }
         )
     _show(rows, given.json)
+
+
+def _tables(file: str) -> Iterable[Path]:
+    return resources.folders("datasets_tabular", file).values()
 
 
 def _info(given: argparse.Namespace) -> None:
@@ -286,7 +293,7 @@ def _number(value: float) -> str:
 def _json(value: Any) -> str:
     def plain(item: Any) -> Any:
         if isinstance(item, float) and not math.isfinite(item):
-            return None
+            return None if math.isnan(item) else str(item)
         if isinstance(item, dict):
             return {key: plain(entry) for key, entry in item.items()}
         return [plain(entry) for entry in item] if isinstance(item, list) else item

@@ -80,6 +80,19 @@ class OutputError(NasbenchError):
     """Something cannot be written: it would overwrite other work, or the disk is full."""
 
 
+def whole(value: Any) -> int | None:
+    """Return a whole number of any numeric type as an int, and None for anything else.
+
+    Numbers that are equal mean the same, whatever their type: a look-up that remembers its
+    answers cannot tell 1 from 1.0.
+    """
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return int(value)
+    return None
+
+
 class Metric(NamedTuple):
     """A named column: what a number means."""
 

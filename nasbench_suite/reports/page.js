@@ -199,19 +199,25 @@
     };
   }
 
-  function draw(figure) {
+  async function draw(figure) {
     const look = theme();
     for (const panel of figure.curves) {
       const { data, layout } = curves(figure, panel, look);
-      Plotly.react(panel.id, data, layout, CONFIG);
+      await Plotly.react(panel.id, data, layout, CONFIG);
     }
     const box = document.getElementById(figure.finals.id);
     if (box) {
       const { data, layout } = finals(figure, look);
       box.style.height = `${80 + (NARROW.matches ? 60 : 46) * figure.finals.rows.length}px`;
-      Plotly.react(box, data, layout, CONFIG);
+      await Plotly.react(box, data, layout, CONFIG);
     }
   }
+
+  // One after the other: a plot that is told to change while it is being drawn may keep the old.
+  let last = Promise.resolve();
+  const redraw = (figures = FIGURES) => {
+    for (const figure of figures) last = last.then(() => draw(figure));
+  };
 
   const by = key => FIGURES.find(figure => figure.key === key);
 
@@ -222,7 +228,7 @@
         const series = Number(button.dataset.series);
         if (!hidden.delete(series)) hidden.add(series);
         button.setAttribute("aria-pressed", String(!hidden.has(series)));
-        draw(by(legend.dataset.key));
+        redraw([by(legend.dataset.key)]);
       });
     }
   }
@@ -235,7 +241,7 @@
       button.textContent = button.dataset.other;
       button.dataset.other = text;
       button.setAttribute("aria-pressed", String(state.all));
-      draw(by(button.dataset.key));
+      redraw([by(button.dataset.key)]);
     });
   }
 
@@ -247,8 +253,7 @@
     });
   }
 
-  const redraw = () => FIGURES.forEach(draw);
-  DARK.addEventListener("change", redraw);
-  NARROW.addEventListener("change", redraw);
+  DARK.addEventListener("change", () => redraw());
+  NARROW.addEventListener("change", () => redraw());
   redraw();
 })();

@@ -12,12 +12,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from operator import gt, mul
-from operator import index as as_int
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, InvalidSetting, UnknownName
+from nasbench_suite.core import (
+    Arch,
+    Floats,
+    Ints,
+    InvalidArchitecture,
+    InvalidSetting,
+    UnknownName,
+    whole,
+)
 from nasbench_suite.graph import Graph
 
 
@@ -76,12 +83,11 @@ class Space(ABC):
         Raises:
             InvalidArchitecture: it is not one of this space; the message says why.
         """
-        try:
-            plain = tuple(map(as_int, arch))
-        except TypeError:
+        plain = tuple([gene for gene in map(whole, arch) if gene is not None])
+        if len(plain) < len(arch):
             raise InvalidArchitecture(
                 f"{arch!r} is no architecture of {self.name}: genes are integers"
-            ) from None
+            )
         fault = self.fault(plain)
         if fault is not None:
             raise InvalidArchitecture(f"{plain} is no architecture of {self.name}: {fault}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_suite.core import Floats, InvalidSetting, NotMeasured, UnknownName
+from nasbench_suite.core import Floats, InvalidSetting, NotMeasured, UnknownName, whole
 from nasbench_suite.tables.layout import Mapped
 
 
@@ -132,14 +132,15 @@ class Columns:
             NotMeasured: there are not so many.
             InvalidSetting: it is no whole number.
         """
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        run = whole(seed)
+        if run is None:
             raise _no_seed(seed)
-        if not 0 <= seed < runs:
+        if not 0 <= run < runs:
             raise NotMeasured(
-                f"no run {seed} of {metric} on {self._benchmark}: "
+                f"no run {run} of {metric} on {self._benchmark}: "
                 f"runs are 0 to {runs - 1}, in published order"
             )
-        return int(seed)
+        return run
 
     def runs(self, row: int, place: Place, seed: int | str) -> int | None:
         """Return how many trainings an answer stands for, or None if nobody says."""

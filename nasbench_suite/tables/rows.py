@@ -9,12 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_suite.core import Arch, InvalidArchitecture, NotMeasured
+from nasbench_suite.core import Arch, InvalidArchitecture, NotMeasured, whole
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.layout import Mapped
 
 # A tuple of types is quicker to test than their union, which is made anew each time.
-_NUMBER: Final = (int, np.integer)
 _GENES: Final = (tuple, list, Sequence, np.ndarray)
 
 # Genes are looked up in blocks that stay in the processor's cache.
@@ -46,10 +45,10 @@ class Rows:
             genes = self.space.parse(arch)
         elif isinstance(arch, np.ndarray) and not arch.ndim:
             return self.find(arch.item())
-        elif isinstance(arch, _NUMBER):
-            if self._official_order and 0 <= arch < self.count:
-                return int(arch)
-            genes = self.space.at(int(arch))
+        elif (number := whole(arch)) is not None:
+            if self._official_order and 0 <= number < self.count:
+                return number
+            genes = self.space.at(number)
         elif isinstance(arch, _GENES):
             genes = self.space.check(list(arch))
         else:

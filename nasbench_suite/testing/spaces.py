@@ -81,7 +81,7 @@ class SpaceTests:
         """Too few, too many, out of range, or not integers: `InvalidArchitecture`."""
         arch = archs[0]
         assert space.check(list(arch)) == space.check(np.array(arch)) == arch  # type: ignore[arg-type]
-        wrong: list[Any] = [*_NO_GENES, arch[:-1], (*arch, 0), tuple(float(gene) for gene in arch)]
+        wrong: list[Any] = [*_NO_GENES, arch[:-1], (*arch, 0), tuple(gene + 0.5 for gene in arch)]
         for place, choices in enumerate(space.genes):
             wrong += [(*arch[:place], bad, *arch[place + 1 :]) for bad in (-1, choices, 10**20)]
         for genes in wrong:

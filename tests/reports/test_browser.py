@@ -91,8 +91,17 @@ def opened(browser, path, width, scheme="light"):
 
     page.on("request", requested)
     page.goto(path.as_uri())
-    page.wait_for_function("[...document.querySelectorAll('.plot')].every(p => p._fullLayout)")
+    wait_until(page, "() => [...document.querySelectorAll('.plot')].every(p => p._fullLayout)")
     return page, wrong
+
+
+def wait_until(page, condition, seconds=20):
+    """Wait for a condition; playwright's own way needs what the page's policy forbids."""
+    for _ in range(seconds * 20):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"after {seconds} s it is not so: {condition}")
 
 
 def overlaps(boxes):
@@ -142,10 +151,10 @@ def test_scheme_changes_while_open(browser, pages):
     title = page.locator("#b0-evaluations .xtitle")
     assert title.evaluate("e => getComputedStyle(e).fill") == "rgb(27, 29, 32)"
     page.emulate_media(color_scheme="dark")
-    # The page paints its plots again when it gets round to it.
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('#b0-evaluations .xtitle')).fill"
-        " === 'rgb(231, 233, 236)'"
+    wait_until(
+        page,
+        "() => getComputedStyle(document.querySelector('#b0-evaluations .xtitle'))"
+        ".fill === 'rgb(231, 233, 236)'",
     )
     assert wrong == []
     page.close()

@@ -76,7 +76,7 @@ def test_every_way_to_name_an_architecture(fresh, arch):
         ((3, 3, 3, 1, 3, 5), "gene 5 is 5"),
         ((3, 3, 3, 1, 3, -1), "gene 5 is -1"),
         ([3.5, 3, 3, 1, 3, 2], "genes are integers"),
-        (np.array([3.0] * 6), "genes are integers"),
+        (np.array([3.5] * 6), "genes are integers"),
         (np.zeros((2, 6), int), "genes are integers"),
         (1.5, "give its string, its number or its genes"),
         (None, "give its string, its number or its genes"),
@@ -193,12 +193,23 @@ def test_only_measured_runs_are_given(fresh, runs):
         fresh.query(arch, seed=-1)
 
 
-@pytest.mark.parametrize("seed", ["median", "", "0", None, 1.5, True])
+@pytest.mark.parametrize("seed", ["median", "", "0", None, 1.5, float("nan"), float("inf")])
 def test_what_is_no_run(fresh, seed):
     with pytest.raises(InvalidSetting, match="seed"):
         fresh.query(0, seed=seed)
     with pytest.raises(InvalidSetting, match="seed"):
         fresh.query_many([0], seed=seed)
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True, np.int8(1), np.float32(1)], ids=repr)
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_equal_numbers_mean_the_same(fresh, one, asked_before):
+    if asked_before:
+        fresh.query(1, seed=1), fresh.query(1, epochs=200), fresh.query((1,) * 6)
+    assert fresh.query(1, seed=one) == fresh.query(1, seed="all")[1]
+    assert fresh.query(one) == fresh.query(fresh.space.at(1))
+    assert fresh.query((one,) * 6) == fresh.query(fresh.space.format((1,) * 6))
+    assert fresh.record(1, seed=one).seed == 1
 
 
 def test_where_only_a_mean_was_published(tasks):
@@ -444,7 +455,7 @@ def test_many_draws_for_each(cifar10):
         np.zeros((2, 7), int),
         np.zeros((2, 6, 1), int),
         np.array([1.0, np.nan]),
-        np.array([[3.0] * 6]),
+        np.array([[3.5] * 6]),
         np.full((1, 6), np.nan),
         [BEST, "nonsense"],
         [BEST, None],
