@@ -83,8 +83,12 @@ class Space(ABC):
         Raises:
             InvalidArchitecture: it is not one of this space; the message says why.
         """
-        plain = tuple([gene for gene in map(whole, arch) if gene is not None])
-        if len(plain) < len(arch):
+        try:
+            plain = tuple([gene for gene in map(whole, arch) if gene is not None])
+            complete = len(plain) == len(arch)
+        except TypeError:
+            complete = False
+        if not complete:
             raise InvalidArchitecture(
                 f"{arch!r} is no architecture of {self.name}: genes are integers"
             )
