@@ -11,6 +11,7 @@ submission can be replayed by anybody.
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
@@ -98,3 +99,15 @@ def at_least(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidSetting(f"{name} is {value!r}: it is a whole number of at least {least}")
     return value
+
+
+def between(name: str, value: object, low: float, high: float) -> float:
+    """Return a setting that is a number above `low` and below `high`.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+        above = f"above {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
+        raise InvalidSetting(f"{name} is {value!r}: it is a number {above}")
+    return float(value)

@@ -1,0 +1,110 @@
+"""Distribution pruning: the least promising choice of every gene is dropped, round by round.
+
+Zheng et al., "DDPNAS: Efficient Neural Architecture Search via Dynamic Distribution Pruning",
+IJCV 2023 (first arXiv 1905.13543), algorithm 1, as the authors' search code runs it. In a step,
+each gene's living choices are all used once, in random order; after `steps` steps a choice's
+evidence is the mean over steps of the softmax of the scores within the gene, the distribution
+becomes evidence plus `decay` times itself, and the weakest living choice of each gene dies. A
+search ends when one choice a gene is left, which takes steps x (C + ... + 2) trials for C choices.
+
+Departures: genes of fewer choices go through theirs again to fill a step. The softmax is of
+scores as they stand, which is what the code has for accuracies in percent. When one architecture
+is left, a new search begins, and nothing is carried over. An invalid mixture, in a space that has
+such, is replaced by a sample. Failed trials count as the worst score of their step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nasbench_suite.core import Arch, Floats, Proposal, Trial
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.strategies.base import Strategy, at_least, between
+
+
+class DistributionPruning(Strategy):
+    """Keeps a distribution over each gene's choices and prunes its smallest part."""
+
+    def __init__(
+        self, space: Space, *, rng: np.random.Generator, steps: int = 10, decay: float = 0.5
+    ) -> None:
+        """Begin with all choices alive and equally likely.
+
+        Args:
+            space: the space to search.
+            rng: where every random number comes from.
+            steps: how often every living choice is used before one of each gene dies.
+            decay: how much of the old distribution stays.
+        """
+        super().__init__(space, rng=rng)
+        self._steps = at_least("steps", steps, 1)
+        self._decay = between("decay", decay, 0.0, 1.0)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._alive = [list(range(choices)) for choices in self.space.genes]
+        self._theta: list[Floats] = [np.full(n, 1.0 / n) for n in self.space.genes]
+        self._begin_round()
+
+    def _begin_round(self) -> None:
+        """Draw the architectures of the coming steps; results are told in any order."""
+        length = max(map(len, self._alive))
+        self._round = [arch for _ in range(self._steps) for arch in self._step(length)]
+        self._queue = list(reversed(self._round))
+        self._scores: dict[int, float] = {}
+        self._first = self._asked
+
+    def _step(self, length: int) -> list[Arch]:
+        columns = []
+        for alive in self._alive:
+            column: list[int] = []
+            while len(column) < length:
+                column += [alive[place] for place in self.rng.permutation(len(alive)).tolist()]
+            columns.append(column[:length])
+        return list(zip(*columns, strict=True))
+
+    def _ask(self) -> Proposal:
+        if not self._queue:
+            # All of the round are in flight, as far as they are not told: what is asked beyond it
+            # is drawn like a further step's.
+            return Proposal(self._valid(self._step(1)[0]))
+        return Proposal(self._valid(self._queue.pop()))
+
+    def _valid(self, arch: Arch) -> Arch:
+        return arch if self.space.fault(arch) is None else self.space.sample(self.rng)
+
+    def _tell(self, trial: Trial) -> None:
+        place = trial.number - self._first
+        if 0 <= place < len(self._round):
+            self._scores[place] = trial.score
+            if len(self._scores) == len(self._round):
+                self._prune()
+
+    def _prune(self) -> None:
+        """Let the weakest living choice of each gene die."""
+        told = [score for score in self._scores.values() if score > -np.inf]
+        worst = min(told, default=0.0)
+        scores = [max(self._scores[place], worst) for place in range(len(self._round))]
+        length = len(self._round) // self._steps
+        for gene, alive in enumerate(self._alive):
+            if len(alive) > 1:
+                self._theta[gene] = self._evidence(gene, scores, length) + (
+                    self._decay * self._theta[gene]
+                )
+                alive.remove(min(alive, key=self._theta[gene].__getitem__))
+        if max(map(len, self._alive)) == 1:
+            self._begin()
+        else:
+            self._begin_round()
+
+    def _evidence(self, gene: int, scores: list[float], length: int) -> Floats:
+        """Return the mean over steps of the softmax of a gene's scores, (choices,)."""
+        total = np.zeros(self.space.genes[gene])
+        for start in range(0, len(scores), length):
+            seen = np.full(self.space.genes[gene], -np.inf)
+            for place in range(start, start + length):
+                choice = self._round[place][gene]
+                seen[choice] = max(seen[choice], scores[place])
+            powers = np.exp(seen - seen.max())
+            total += powers / powers.sum()
+        return total / self._steps
