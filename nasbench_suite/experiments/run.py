@@ -93,7 +93,8 @@ def prepare(
     kind: type[Strategy] = registry.load("strategies", strategy)
     complete = kind.settings(settings)
     # Only the strategy knows which values it takes.
-    kind(benchmark.space, rng=np.random.default_rng(0), **complete)
+    rng = np.random.default_rng(0)
+    kind.begin(benchmark.space, rng=rng, epochs=found.epochs, settings=complete)
     return found, kind, complete
 
 
@@ -127,7 +128,12 @@ def run(
     asked: Benchmark = load(benchmark) if isinstance(benchmark, str) else benchmark
     rules, kind, complete = prepare(asked, protocol, budget, strategy, settings or {})
     trials = search(
-        kind(asked.space, rng=np.random.default_rng(seed), **complete),
+        kind.begin(
+            asked.space,
+            rng=np.random.default_rng(seed),
+            epochs=rules.epochs,
+            settings=complete,
+        ),
         Evaluator(asked, rules),
         budget,
     )

@@ -14,12 +14,16 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from nasbench_suite.core import Arch, InvalidSetting, NasbenchError, Proposal, Trial, UnknownName
 from nasbench_suite.spaces.base import Space
+
+# What a constructor is given by the run; its other parameters are settings.
+_GIVEN: Final = frozenset({"space", "rng", "epochs"})
 
 
 class SpaceExhausted(NasbenchError):
@@ -69,6 +73,23 @@ class Strategy(ABC):
         del self._in_flight[trial.number]
         self._tell(trial)
 
+    @classmethod
+    def begin(
+        cls,
+        space: Space,
+        *,
+        rng: np.random.Generator,
+        epochs: tuple[int, ...],
+        settings: Mapping[str, Any],
+    ) -> Strategy:
+        """Return a new search under a protocol that offers these training lengths.
+
+        Raises:
+            InvalidSetting: a setting is of the wrong type or out of range, or the strategy cannot
+                use such a protocol.
+        """
+        return cls(space, rng=rng, **settings)
+
     @abstractmethod
     def _ask(self) -> Proposal: ...
 
@@ -82,12 +103,45 @@ class Strategy(ABC):
         Raises:
             UnknownName: a setting is given that the strategy does not have.
         """
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[3:]
-        defaults = {p.name: p.default for p in parameters}
+        parameters = inspect.signature(cls).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.name not in _GIVEN}
         for name in given or {}:
             if name not in defaults:
                 raise UnknownName("setting", name, defaults, f" of {cls.__name__}")
         return {**defaults, **(given or {})}
+
+
+class FidelityStrategy(Strategy):
+    """A strategy that chooses how long each architecture is trained."""
+
+    def __init__(
+        self, space: Space, *, rng: np.random.Generator, epochs: tuple[int, ...] = ()
+    ) -> None:
+        """Begin a search that may ask for trainings of these lengths, ascending.
+
+        Raises:
+            InvalidSetting: they are not ascending.
+        """
+        super().__init__(space, rng=rng)
+        if any(shorter >= longer for shorter, longer in pairwise(epochs)):
+            raise InvalidSetting(f"epochs are {epochs}: they ascend")
+
+    @classmethod
+    def begin(
+        cls,
+        space: Space,
+        *,
+        rng: np.random.Generator,
+        epochs: tuple[int, ...],
+        settings: Mapping[str, Any],
+    ) -> Strategy:
+        """Return a new search; see `Strategy.begin`."""
+        if len(epochs) < 2:
+            raise InvalidSetting(
+                f"{cls.__name__} chooses between training lengths, and the protocol has "
+                f"{len(epochs) or 'none'}: take one with several, such as multi_fidelity"
+            )
+        return cls(space, rng=rng, epochs=epochs, **settings)
 
 
 def at_least(name: str, value: object, least: int) -> int:
@@ -99,6 +153,15 @@ def at_least(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidSetting(f"{name} is {value!r}: it is a whole number of at least {least}")
     return value
+
+
+def above(name: str, value: object, low: float) -> float:
+    """Return a setting that is a finite number above `low`.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    return between(name, value, low, math.inf)
 
 
 def between(name: str, value: object, low: float, high: float) -> float:

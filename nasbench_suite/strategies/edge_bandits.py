@@ -21,7 +21,7 @@ import numpy as np
 
 from nasbench_suite.core import Floats, InvalidSetting, Proposal, Trial
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, at_least, between
+from nasbench_suite.strategies.base import Strategy, above, at_least, between
 
 CREDITS: Final = ("least_squares", "adversarial")
 
@@ -55,7 +55,7 @@ class EdgeBandits(Strategy):
         if credit not in CREDITS:
             raise InvalidSetting(f"credit is {credit!r}: it is {' or '.join(CREDITS)}")
         self._least_squares = credit == "least_squares"
-        self._rate = between("rate", rate, 0.0, np.inf)
+        self._rate = above("rate", rate, 0.0)
         self._exploration = between("exploration", exploration, 0.0, 1.0)
         # The joint actions of the last trials as rows of indicators, and their scores, in a ring.
         length = at_least("window", window, 1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from nasbench_suite.core import Floats, Proposal, Trial
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, between
+from nasbench_suite.strategies.base import Strategy, above, between
 
 _BETA: Final = (0.9, 0.999)
 _EPSILON: Final = 1e-8
@@ -46,7 +46,7 @@ class Reinforce(Strategy):
             momentum: how much of the baseline stays when a reward comes in.
         """
         super().__init__(space, rng=rng)
-        self._rate = between("learning_rate", learning_rate, 0.0, np.inf)
+        self._rate = above("learning_rate", learning_rate, 0.0)
         self._momentum = between("momentum", momentum, 0.0, 1.0)
         shape = (len(space.genes), max(space.genes))
         lacking = np.arange(shape[1]) >= np.array(space.genes)[:, None]

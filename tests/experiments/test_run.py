@@ -16,12 +16,18 @@ from nasbench_suite.core import (
 )
 from nasbench_suite.experiments.run import VERSION, Evaluator, run, search
 from nasbench_suite.scoring.curves import ends
-from nasbench_suite.strategies.base import Strategy
+from nasbench_suite.strategies.base import FidelityStrategy, Strategy
 from nasbench_suite.strategies.local_search import LocalSearch
 from nasbench_suite.tables.card import read_card
 from nasbench_suite.testing import TinySpace
 
 STRATEGIES = registry.names("strategies")
+
+
+def under(strategy):
+    """A protocol that the strategy can use."""
+    several = issubclass(registry.load("strategies", strategy), FidelityStrategy)
+    return "multi_fidelity" if several else "standard"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +86,7 @@ def failing(arch, epochs):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("evaluations", [1, 7, 100])
 def test_a_budget_of_evaluations_is_spent_exactly(table, strategy, evaluations):
-    done = run(strategy, table, budget=Budget(evaluations), seed=0)
+    done = run(strategy, table, budget=Budget(evaluations), seed=0, protocol=under(strategy))
     assert [trial.number for trial in done.trials] == list(range(evaluations))
 
 
@@ -88,10 +94,12 @@ def test_a_budget_of_evaluations_is_spent_exactly(table, strategy, evaluations):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_trial_that_would_end_after_the_last_second_is_not_in_the_run(table, strategy, seed):
     budget = Budget(seconds=20_000)
-    done = run(strategy, table, budget=budget, seed=seed)
+    done = run(strategy, table, budget=budget, seed=seed, protocol=under(strategy))
     assert ends(done)[-1] <= 20_000
     # The same search with one more trial would be over it.
-    longer = run(strategy, table, budget=Budget(len(done.trials) + 1), seed=seed)
+    longer = run(
+        strategy, table, budget=Budget(len(done.trials) + 1), seed=seed, protocol=under(strategy)
+    )
     assert longer.trials[:-1] == done.trials
     assert ends(longer)[-1] > 20_000
 
@@ -150,7 +158,10 @@ def test_a_strategy_with_nothing_left_to_ask_ends_the_run(table):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_seed_gives_one_run(table, strategy):
-    one, same, other = (run(strategy, table, budget=Budget(80), seed=seed) for seed in (3, 3, 4))
+    one, same, other = (
+        run(strategy, table, budget=Budget(80), seed=seed, protocol=under(strategy))
+        for seed in (3, 3, 4)
+    )
     assert one == same
     assert one.trials != other.trials
 
@@ -201,8 +212,13 @@ def test_trials_have_the_values_of_the_table(task):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_search_is_shown_the_objective_alone(table, strategy):
     watched = Watched(table)
-    done = run(strategy, watched, budget=Budget(50), seed=0)
-    assert set(watched.asked) == {("val_accuracy", 12, "mean"), ("train_seconds", 12, "mean")}
+    done = run(strategy, watched, budget=Budget(50), seed=0, protocol=under(strategy))
+    lengths = {trial.epochs for trial in done.trials}
+    assert set(watched.asked) == {
+        (metric, epochs, "mean")
+        for metric in ("val_accuracy", "train_seconds")
+        for epochs in lengths
+    }
     assert len(watched.asked) == 100
     assert all(set(trial.values) == {"val_accuracy"} for trial in done.trials)
 
@@ -231,14 +247,20 @@ def test_what_was_not_measured_is_a_failed_trial(table, strategy):
             raise NotMeasured("nobody did")
         return table.query(arch, "val_accuracy", epochs=epochs)
 
-    done = run(strategy, Watched(table, {"val_accuracy": sometimes}), budget=Budget(60), seed=0)
+    done = run(
+        strategy,
+        Watched(table, {"val_accuracy": sometimes}),
+        budget=Budget(60),
+        seed=0,
+        protocol=under(strategy),
+    )
     assert len(done.trials) == 60
     for trial in done.trials:
         if sum(trial.arch) % 3 == 0:
             assert (trial.status, dict(trial.values), trial.score) == ("failed", {}, -np.inf)
         else:
             assert trial.status == "ok"
-        assert trial.cost == table.query(trial.arch, "train_seconds", epochs=12)
+        assert trial.cost == table.query(trial.arch, "train_seconds", epochs=trial.epochs)
     assert {trial.status for trial in done.trials} == {"ok", "failed"}
 
 
