@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
+# A virtual environment does not survive a move of the checkout: make it anew.
+$(shell [ ! -d .venv ] || [ "$$(cat .venv/where 2>/dev/null)" = "$(CURDIR)" ] || rm -rf .venv)
+
 .PHONY: demo test benchmark lint package clean
 
 demo: .venv/user
@@ -32,6 +35,7 @@ package: .venv/dev
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "$(CURDIR)" > .venv/where
 	@touch $@
 
 .venv/user: .venv/pip pyproject.toml

@@ -68,17 +68,21 @@ class Benchmark(Protocol):
         """Return the best value of the whole space, or None where it is not known."""
 
 
-def names() -> dict[str, tuple[str, str]]:
-    """Return the table and task that serve each benchmark, by id, sorted.
+def names() -> dict[str, tuple[Path, str]]:
+    """Return the folder and task that serve each benchmark, by id, sorted.
+
+    Where several tables serve one, it is the table whose folder bears the space's name.
 
     Raises:
         DataNotFound: there are no data at all.
     """
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, tuple[Path, str]] = {}
     for folder in resources.folders("datasets_tabular", INDEX).values():
         index = read_index(folder)
         for task in index["tasks"]:
-            found.setdefault(f"{index['space']}/{task}", (index["name"], task))
+            name = f"{index['space']}/{task}"
+            if name not in found or folder.name == index["space"]:
+                found[name] = folder, task
     return dict(sorted(found.items()))
 
 

@@ -21,7 +21,7 @@ from nasbench_suite.core import Budget, InvalidSetting, NasbenchError, NotMeasur
 from nasbench_suite.tables.layout import CARD, INDEX
 from nasbench_suite.tables.store import Table
 
-_ARCH: Final = "the benchmark's own string, an index, or genes as 3,3,3,1,3,2"
+_ARCH: Final = "the benchmark's own string, its number, or genes as 3,3,3,1,3,2 (not NASLib's)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"nasbench: {error}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print("nasbench: out of memory: ask for a smaller budget", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("nasbench: interrupted; what was finished is kept", file=sys.stderr)
         return 130
@@ -52,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nasbench", description="Neural architecture search benchmarks."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, run: Callable[[argparse.Namespace], None], text: str) -> Any:
@@ -69,7 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("query", _query, "look up an architecture")
     sub.add_argument("benchmark", help="such as nasbench201/cifar10")
     sub.add_argument("architecture", help=_ARCH)
-    sub.add_argument("--metric", nargs="+", metavar="M", action="extend", help="default: all")
+    sub.add_argument(
+        "--metric",
+        nargs="+",
+        metavar="M",
+        action="extend",
+        help="after the architecture; default: all",
+    )
     sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
     sub.add_argument("--seed", default="mean", help="mean (default), all, or a run from 0")
 
@@ -103,12 +113,12 @@ def _list(given: argparse.Namespace) -> None:
         found = {f for file in (CARD, INDEX) for f in _tables(file)}
         for folder in sorted(found):
             benchmarks.check(folder)
-    for name, (table, task) in benchmarks.names().items():
-        opened = Table.open(table, task)
+    for name, (folder, task) in benchmarks.names().items():
+        opened = Table.open(folder, task)
         rows.append(
             {
                 "benchmark": name,
-                "table": table,
+                "table": opened.name,
                 "architectures": opened.rows,
                 "covers_space": opened.covers_space,
                 "metrics": len(opened.metrics),
@@ -180,7 +190,7 @@ def _query(given: argparse.Namespace) -> None:
     else:
         table.record(arch, "params") if "params" in table.metrics else table.query(arch)
         records = list(_everything(table, arch, given.epochs, seed))
-        if not records:
+        if not records or given.epochs not in (None, *(record.epochs for record in records)):
             raise NotMeasured(
                 f"nothing of {given.architecture} was measured so on {given.benchmark}: "
                 "ask without --epochs and --seed to see what was"
@@ -235,7 +245,7 @@ def _compare(given: argparse.Namespace) -> None:
 
     experiment = compare(
         given.benchmarks,
-        [name for name in given.strategies.split(",") if name],
+        [name.strip() for name in given.strategies.split(",") if name.strip()],
         budget=Budget(evaluations=given.evaluations, seconds=given.seconds),
         seeds=given.seeds,
         protocol=given.protocol,
@@ -254,9 +264,19 @@ def _report(given: argparse.Namespace) -> None:
 def _scores(summary: Any, page: Path | None, as_json: bool) -> None:
     _show([asdict(score) for score in summary.scores], as_json)
     if page is None:
-        _tell("no report: pip install 'nasbench-suite[report]', then nasbench report DIR")
+        _tell("no report: install the extra `report` (README), then call nasbench report DIR")
     elif not as_json:
         print(f"\nreport: {page}")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for, since that takes longer than a query."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(version("nasbench-suite"))
+        parser.exit()
 
 
 # What is typed, and what is printed.
@@ -287,7 +307,8 @@ def _epochs(measured: Sequence[int | None]) -> str:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    whole = math.isfinite(value) and value == int(value) and abs(value) < 1e15
+    return str(int(value)) if whole else f"{value:.6g}"
 
 
 def _json(value: Any) -> str:

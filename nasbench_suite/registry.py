@@ -9,6 +9,7 @@ package offers its own under the entry-point group `nasbench_suite.strategies` (
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,8 @@ _NOT_A_NAME: Final = frozenset({"base"})
 def _files(kind: str) -> frozenset[str]:
     if kind not in KINDS:
         raise UnknownName("kind of thing", kind, KINDS)
+    if importlib.util.find_spec(f"nasbench_suite.{kind}") is None:
+        return frozenset()
     package = importlib.import_module(f"nasbench_suite.{kind}")
     return frozenset(m.name for m in pkgutil.iter_modules(package.__path__)) - _NOT_A_NAME
 

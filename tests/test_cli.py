@@ -837,3 +837,13 @@ def test_script_says_what_it_can_do():
     assert done.returncode == 0
     for verb in ("list", "info", "query", "pack", "compare", "report"):
         assert f"    {verb}" in done.stdout
+
+
+def test_infinite_values_are_printed(capsys):
+    assert cli.main(["query", "nasbench201/cifar100", "8274"]) == 0
+    assert "-inf" in capsys.readouterr().out
+
+
+def test_epochs_that_no_metric_has(capsys):
+    assert cli.main(["query", "nasbench201/cifar10", "6111", "--epochs", "7"]) == 2
+    assert "ask without --epochs" in capsys.readouterr().err

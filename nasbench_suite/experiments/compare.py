@@ -87,7 +87,31 @@ class Experiment:
                 raise DataNotFound(f"{path} is missing: run the same comparison again") from None
             except UnicodeDecodeError as error:
                 raise DamagedInput(f"{path} is damaged: {error}") from None
-            yield log.parse(text, space, str(path))
+            found = log.parse(text, space, str(path))
+            self._check_run(found, benchmark, strategy, seed, path)
+            yield found
+
+    def _check_run(self, found: Run, benchmark: str, strategy: str, seed: int, path: Path) -> None:
+        """See that a log is of the run whose place it has.
+
+        Raises:
+            DamagedInput: it is not; the message says in what.
+        """
+        expected = {
+            "benchmark": benchmark,
+            "data": self.data[benchmark],
+            "protocol": self.protocol,
+            "strategy": strategy,
+            "settings": dict(self.strategies[strategy]),
+            "seed": seed,
+            "budget": self.budget,
+        }
+        for name, value in expected.items():
+            if getattr(found, name) != value:
+                raise DamagedInput(
+                    f"{path}, line 1: {name} is {getattr(found, name)!r} and should be "
+                    f"{value!r}; remove the file to have the run made again"
+                )
 
     def to_json(self) -> str:
         """Return the text of `experiment.json`."""
@@ -126,6 +150,7 @@ def compare(
         DamagedTable: a benchmark's data are not what its card says.
         OutputError: `out` holds something else, or cannot be written.
     """
+    out = Path(out)
     _check_question(benchmarks, strategies, seeds, settings or {})
     loaded = {name: source.load(name) for name in benchmarks}
     complete = {}
@@ -145,6 +170,12 @@ def compare(
     )
     _check_folder(experiment)
     todo = [(b, s, n) for b in benchmarks for s in strategies for n in range(seeds)]
+    if budget.seconds is not None:
+        # Every run must have room for its first trial; better said before anything is written.
+        first = Budget(evaluations=1, seconds=budget.seconds)
+        for name, strategy, seed in todo:
+            own = complete[strategy]
+            run(strategy, loaded[name], budget=first, seed=seed, protocol=protocol, settings=own)
     for done, (name, strategy, seed) in enumerate(todo):
         if progress is not None:
             progress(done, len(todo))

@@ -18,6 +18,7 @@ from nasbench_suite.core import (
     Protocol,
     Run,
     Trial,
+    whole,
 )
 from nasbench_suite.strategies.base import SpaceExhausted, Strategy
 
@@ -125,12 +126,15 @@ def run(
         UnknownName, InvalidSetting: see `prepare`.
         InvalidArchitecture: the strategy proposed one that is not of the space.
     """
+    number = whole(seed)
+    if number is None or number < 0:
+        raise InvalidSetting(f"seed {seed!r}: it is a whole number, 0 or more")
     asked: Benchmark = load(benchmark) if isinstance(benchmark, str) else benchmark
     rules, kind, complete = prepare(asked, protocol, budget, strategy, settings or {})
     trials = search(
         kind.begin(
             asked.space,
-            rng=np.random.default_rng(seed),
+            rng=np.random.default_rng(number),
             epochs=rules.epochs,
             settings=complete,
         ),
@@ -146,7 +150,7 @@ def run(
         direction=asked.metrics[rules.objective].direction,
         strategy=strategy,
         settings=complete,
-        seed=seed,
+        seed=number,
         budget=budget,
         version=VERSION,
         trials=tuple(trials),

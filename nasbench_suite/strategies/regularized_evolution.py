@@ -2,8 +2,8 @@
 
 Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019,
 algorithm 1. The paper has a population of 100 and a sample of 25; the defaults are those with
-which the NAS-Bench-201 and NATS-Bench papers ran it, 10 and 3. The sample is drawn with
-replacement, as both do. The mutation is the space's: one gene takes another value.
+which NATS-Bench's published code runs it, 10 and 3. The sample is drawn with replacement, as that
+code does. The mutation is the space's: one gene takes another value.
 
 With several trials in flight, a child enters the population when its result is told. Failed
 trials do not enter it.

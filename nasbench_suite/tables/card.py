@@ -92,7 +92,7 @@ def describe(source: Source, archs: Sequence[Arch], folder: Path) -> str:
             "image_size": task.size,
             "reported": task.reported,
         }
-        best = task.optimum and _optimum(source, space, archs, name, *task.optimum)
+        best = task.optimum and covered and _optimum(source, space, archs, name, *task.optimum)
         if best:
             tasks[name]["optimum"] = best
     card = {
@@ -185,6 +185,6 @@ def _optimum(
         "epochs": epochs,
         "seed": "mean",
         "value": float(values[row]),
-        "index": row,
+        "index": space.index(archs[row]),
         "architecture": space.format(archs[row]),
     }

@@ -111,7 +111,7 @@ class Columns:
             if seed != "all":
                 raise _no_seed(seed)
         if not place.runs:
-            why = "it is derived" if place.source == "derived" else "no single runs were published"
+            why = "it is derived" if place.source == "derived" else "its source has no single runs"
             raise NotMeasured(
                 f"{metric} on {self._benchmark} has one value an architecture ({why}): "
                 "ask for the mean"

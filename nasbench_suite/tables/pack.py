@@ -74,6 +74,7 @@ def pack(
     """
     if name not in importers():
         raise UnknownName("importer", name, importers())
+    source = Path(source)
     if not source.is_dir():
         raise DataNotFound(f"{source} is not a folder: name the one with the published files")
     module = importlib.import_module(f"nasbench_suite.tables.importers.{name}")
@@ -110,7 +111,11 @@ def write(source: Source, folder: Path) -> Path:
         OutputError: the folder holds another table, or cannot be written.
     """
     space: Space = registry.load("spaces", source.space)
-    archs = list(space) if source.archs is None else list(source.archs)
+    archs = list(space) if source.archs is None else [space.check(a) for a in source.archs]
+    if len(set(archs)) < len(archs):
+        raise DamagedInput(
+            f"{source.name} has an architecture twice: trainings of one are its runs"
+        )
     _check(source, len(archs))
     image, index = _table(source, space, archs)
     text = json.dumps(index, separators=(",", ":")) + "\n"
@@ -222,7 +227,7 @@ def _table(source: Source, space: Space, archs: Sequence[Arch]) -> tuple[bytes, 
     """Return the bytes of `table.h5` and the index that says where everything is."""
     layout = _Layout()
     described = {metric.name: metric for metric in source.metrics}
-    genes = np.asarray(archs, dtype="|u1")
+    genes = np.asarray(archs, dtype="|u1" if max(space.genes) <= 256 else "<i4")
     layout.add("architectures", np.array([space.format(arch).encode() for arch in archs]))
     layout.add("genes", genes)
     if space.size <= _MOST_CODES:

@@ -29,7 +29,8 @@ class Rows:
         self.space = space
         self._name: str = index["name"]
         self._canonical = index["key"] == "canonical"
-        self._official_order: bool = index["official_order"]
+        # Numbers are rows as they stand, unless isomorphic architectures share one.
+        self._official_order = index["official_order"] and not self._canonical
         self.numbered: int = self.count if self._official_order else 0
         self._mapped = mapped
         self._index = index

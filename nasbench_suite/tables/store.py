@@ -190,7 +190,8 @@ class Table:
         """Return what was measured of an architecture.
 
         Args:
-            arch: the original benchmark's string, the official number, or the genes.
+            arch: the original benchmark's string, the official number, or the genes in the
+                space's own order and numbering (`space.from_naslib` converts NASLib's tuples).
             metric: the name of a metric, which says the split; the reported one if not given.
             epochs: one of the measured epochs; the longest training if not given.
             seed: `"mean"` over the runs measured, a run counted from 0 in published order,
@@ -351,6 +352,8 @@ class Table:
 
         if seed == "all":
             raise InvalidSetting("a frame has one column a metric: ask for 'mean' or one run")
+        if isinstance(metrics, str):
+            metrics = [metrics]
         names = list(self._columns.metrics) if metrics is None else list(metrics)
         columns = {}
         for name in names:

@@ -2,7 +2,9 @@
 
 A package that brings its own subclasses the kit in its tests, and overrides one fixture:
 
+    import pytest
     from nasbench_suite.testing import StrategyTests
+    from my_package.my_strategy import MyStrategy
 
     class TestMyStrategy(StrategyTests):
         @pytest.fixture

@@ -331,3 +331,31 @@ def test_a_damaged_experiment_is_refused(made):
         path.write_bytes(wrong)
         with pytest.raises(DamagedInput, match="does not describe an experiment"):
             open_experiment(made)
+
+
+def test_a_log_in_another_place_is_refused(tmp_path):
+    """The log of one run copied over another's is not that run."""
+    out = tmp_path / "of"
+    budget = Budget(evaluations=5)
+    strategies = ["random_search", "local_search"]
+    made = compare(["nasbench201/cifar10"], strategies, budget=budget, seeds=2, out=out)
+    there = made.path("nasbench201/cifar10", "random_search", 1)
+    for wrong in (
+        made.path("nasbench201/cifar10", "random_search", 0),
+        made.path("nasbench201/cifar10", "local_search", 1),
+    ):
+        there.write_bytes(wrong.read_bytes())
+        with pytest.raises(DamagedInput, match=r"random_search.1\.jsonl, line 1"):
+            list(made.runs("nasbench201/cifar10", "random_search"))
+
+
+def test_a_budget_too_small_for_one_seed_writes_nothing(tmp_path):
+    with pytest.raises(InvalidSetting, match="too small"):
+        compare(
+            ["nasbench201/cifar10"],
+            ["random_search"],
+            budget=Budget(seconds=130),
+            seeds=100,
+            out=tmp_path / "of",
+        )
+    assert not (tmp_path / "of").exists()

@@ -110,6 +110,9 @@ def test_hostile_settings_are_escaped(make):
     evil = "</script><script>alert(1)</script>"
     described["strategies"]["random_search"] = {evil: evil}
     path.write_text(json.dumps(described))
+    for log in folder.rglob("random_search/*.jsonl"):
+        settings = json.dumps({evil: evil})
+        log.write_text(log.read_text().replace('"settings":{}', f'"settings":{settings}', 1))
     _, page = report(folder)
     assert page is not None
     text = page.read_text(encoding="utf-8")

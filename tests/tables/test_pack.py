@@ -140,8 +140,7 @@ def test_the_best_of_a_sample_is_not_that_of_the_space(tmp_path):
     assert table.best(Question("val_accuracy", 12, "mean")) is None
     card = tomllib.loads((tmp_path / "small/card.toml").read_text("utf-8"))
     assert card["covers_space"] is False
-    assert card["tasks"]["digits"]["optimum"]["value"] == 60.5
-    assert card["tasks"]["digits"]["optimum"]["architecture"] == "16:24:32:40:48"
+    assert "optimum" not in card["tasks"]["digits"]
 
 
 def test_the_best_of_nothing(tmp_path):
