@@ -46,11 +46,23 @@ def write_whole(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
+        _publish(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, and clear away what killed writers left of it."""
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        # Another process had the same file to write, was quicker, and cleared ours away.
+        if not path.is_file():
+            raise
+    for left in path.parent.glob(f".{path.name}.*{PART}"):
+        left.unlink(missing_ok=True)
 
 
 def dump(run: Run, space: Space) -> str:

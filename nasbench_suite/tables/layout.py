@@ -51,7 +51,7 @@ def read_index(folder: Path) -> dict[str, Any]:
         index: dict[str, Any] = json.loads(path.read_bytes())
         version = index["format"]
         if version == FORMAT:
-            _check_index(index)
+            check_index(index)
     except FileNotFoundError:
         raise DataNotFound(f"{folder} is no table: it has no {INDEX}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -62,7 +62,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
-def _check_index(index: dict[str, Any]) -> None:
+def check_index(index: dict[str, Any]) -> None:
     """See that an index has every fact that a reader will look for, whatever its value is.
 
     Raises:

@@ -34,7 +34,7 @@ from nasbench_suite.core import (
 )
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import describe, read_card
-from nasbench_suite.tables.layout import CARD, FORMAT, INDEX, TABLE
+from nasbench_suite.tables.layout import CARD, FORMAT, INDEX, TABLE, check_index
 from nasbench_suite.tables.source import Column, Curve, Source
 
 # Datasets begin at multiples of a cache line, so that a mapped array is aligned.
@@ -120,6 +120,12 @@ def write(source: Source, folder: Path) -> Path:
     image, index = _table(source, space, archs)
     text = json.dumps(index, separators=(",", ":")) + "\n"
     try:
+        # What no reader would accept must not be written.
+        check_index(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DamagedInput(f"{source.name} is not described as a table must be: {what}") from None
+    try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
@@ -163,6 +169,21 @@ def _place(temporary: Path, folder: Path) -> None:
 
 def _check(source: Source, rows: int) -> None:
     metrics = {metric.name for metric in source.metrics}
+    for metric in source.metrics:
+        if metric.direction not in ("max", "min", "none"):
+            raise DamagedInput(
+                f"{source.name}: the direction of {metric.name} is {metric.direction!r}, and may "
+                "be max, min or none"
+            )
+    for name, protocol in source.protocols.items():
+        report = protocol.get("report")
+        asked = {protocol.get("objective"), report.get("metric") if report else None}
+        asked |= {protocol["cost"]} if protocol.get("cost") else set()
+        if not asked <= metrics:
+            raise DamagedInput(
+                f"{source.name}: protocol {name} asks for {sorted(map(str, asked - metrics))}, "
+                "which the table does not declare"
+            )
     columns: list[Column | Curve] = [*source.columns, *source.curves]
     for column in columns:
         where = f"{source.name}: {column.task}/{column.metric}"

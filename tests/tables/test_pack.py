@@ -586,3 +586,17 @@ def test_a_folder_that_may_not_be_made(tmp_path):
 
 def test_the_limit_of_this_process_is_untouched():
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"protocols": {"p": {"objective": "val_accuracy", "epochs": [12]}}}, "protocol p"),
+        ({"protocols": {"p": {"objective": "accuracy", "report": {"metric": "x"}}}}, "accuracy"),
+    ],
+)
+def test_protocols_that_nobody_could_follow(tmp_path, change, says):
+    made = source(**change)
+    with pytest.raises(DamagedInput, match=says):
+        pack.write(made, tmp_path / "made")
+    assert not list(tmp_path.iterdir())
