@@ -123,7 +123,7 @@ class StrategyTests:
     @pytest.fixture
     def strategy(self) -> Kind:
         """Return the class of the strategy to check."""
-        raise NotImplementedError("override the fixture `strategy`")
+        pytest.fail("override the fixture `strategy`")
 
     @pytest.fixture
     def space(self) -> Space:

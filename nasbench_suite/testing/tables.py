@@ -85,7 +85,7 @@ class TableTests:
     @pytest.fixture
     def table(self) -> Path:
         """Return the folder to check."""
-        raise NotImplementedError("override the fixture `table`")
+        pytest.fail("override the fixture `table`")
 
     @pytest.fixture
     def card(self, table: Path) -> dict[str, Any]:

@@ -204,6 +204,9 @@ def test_hostile_text_stays_text(browser, make):
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     described["strategies"]["random_search"] = {"starts": evil}
     path.write_text(json.dumps(described))
+    for log in folder.rglob("random_search/*.jsonl"):
+        settings = json.dumps({"starts": evil})
+        log.write_text(log.read_text().replace('"settings":{}', f'"settings":{settings}', 1))
     page, wrong = opened(browser, report(folder)[1], 1280)
     assert evil in page.locator("#run").inner_text()
     assert wrong == []
