@@ -170,25 +170,25 @@ def compare(
     )
     _check_folder(experiment)
     todo = [(b, s, n) for b in benchmarks for s in strategies for n in range(seeds)]
+
+    def search(name: str, strategy: str, seed: int, budget: Budget) -> Run:
+        own = complete[strategy]
+        return run(
+            strategy, loaded[name], budget=budget, seed=seed, protocol=protocol, settings=own
+        )
+
     if budget.seconds is not None:
         # Every run must have room for its first trial; better said before anything is written.
         first = Budget(evaluations=1, seconds=budget.seconds)
         for name, strategy, seed in todo:
-            own = complete[strategy]
-            run(strategy, loaded[name], budget=first, seed=seed, protocol=protocol, settings=own)
+            if not experiment.path(name, strategy, seed).exists():
+                search(name, strategy, seed, first)
     for done, (name, strategy, seed) in enumerate(todo):
         if progress is not None:
             progress(done, len(todo))
         path = experiment.path(name, strategy, seed)
         if not path.exists():
-            made = run(
-                strategy,
-                loaded[name],
-                budget=budget,
-                seed=seed,
-                protocol=protocol,
-                settings=complete[strategy],
-            )
+            made = search(name, strategy, seed, budget)
             if not (out / _FILE).is_file():
                 log.write_whole(out / _FILE, experiment.to_json())
             log.write_whole(path, log.dump(made, loaded[name].space))
