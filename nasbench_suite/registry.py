@@ -30,7 +30,9 @@ def _files(kind: str) -> frozenset[str]:
     if importlib.util.find_spec(f"nasbench_suite.{kind}") is None:
         return frozenset()
     package = importlib.import_module(f"nasbench_suite.{kind}")
-    return frozenset(m.name for m in pkgutil.iter_modules(package.__path__)) - _NOT_A_NAME
+    found = {m.name for m in pkgutil.iter_modules(package.__path__)} - _NOT_A_NAME
+    # What begins with an underscore is shared by several files of the kind.
+    return frozenset(name for name in found if not name.startswith("_"))
 
 
 def _foreign(kind: str) -> dict[str, EntryPoint]:

@@ -3,7 +3,7 @@
 import pytest
 
 from nasbench_suite import registry, resources
-from nasbench_suite.testing import SpaceTests, StrategyTests, TableTests, TinySpace
+from nasbench_suite.testing import SpaceTests, StrategyTests, SurrogateTests, TableTests, TinySpace
 
 TABLES = resources.folders("datasets_tabular", "index.json")
 
@@ -29,6 +29,16 @@ class TestStrategies(StrategyTests):
     @pytest.fixture(params=registry.names("strategies"))
     def strategy(self, request):
         return registry.load("strategies", request.param)
+
+    @pytest.fixture(params=["nasbench201", "nats_sss"])
+    def space(self, request):
+        return registry.load("spaces", request.param)
+
+
+class TestSurrogates(SurrogateTests):
+    @pytest.fixture(params=registry.names("surrogates"))
+    def surrogate(self, request):
+        return registry.load("surrogates", request.param)
 
     @pytest.fixture(params=["nasbench201", "nats_sss"])
     def space(self, request):

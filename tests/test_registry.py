@@ -12,6 +12,7 @@ from nasbench_suite import registry
 from nasbench_suite.core import UnknownName
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Strategy
+from nasbench_suite.surrogates.base import Surrogate
 
 PACKAGE = Path(nasbench_suite.__file__).parent
 
@@ -27,15 +28,15 @@ def fresh():
         cache.cache_clear()
 
 
-@pytest.mark.parametrize("kind", ["spaces", "strategies"])
+@pytest.mark.parametrize("kind", ["spaces", "strategies", "surrogates"])
 def test_names_are_file_names(kind):
-    files = {p.stem for p in (PACKAGE / kind).glob("*.py")} - {"__init__", "base"}
+    files = {p.stem for p in (PACKAGE / kind).glob("[!_]*.py")} - {"base"}
     assert set(registry.names(kind)) == files
     assert registry.names(kind) == sorted(files)
 
 
 @pytest.mark.parametrize(
-    ("kind", "base"), [("spaces", Space), ("strategies", Strategy)], ids=["spaces", "strategies"]
+    ("kind", "base"), [("spaces", Space), ("strategies", Strategy), ("surrogates", Surrogate)]
 )
 def test_classes_are_names_in_capitals(kind, base):
     for name in registry.names(kind):

@@ -29,6 +29,7 @@ from nasbench_suite.core import (
 )
 from nasbench_suite.experiments import log
 from nasbench_suite.experiments.run import VERSION, prepare, run
+from nasbench_suite.files import PART, write_whole
 
 FORMAT: Final = "nasbench-experiment-1"
 _FILE: Final = "experiment.json"
@@ -128,7 +129,7 @@ def compare(
     seeds: int,
     out: Path,
     protocol: str = "standard",
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Mapping[str, Any] | str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Experiment:
     """Run every strategy on every benchmark with every seed, and leave the logs in `out`.
@@ -142,7 +143,7 @@ def compare(
         seeds: how many runs; their seeds count from 0.
         out: a new folder, or one with the same comparison.
         protocol: what searches may see and pay.
-        settings: of each strategy that does not take its defaults.
+        settings: of each strategy that does not take its defaults, or the name of its preset.
         progress: called with the runs done and the runs in all, before the first and after each.
 
     Raises:
@@ -157,7 +158,7 @@ def compare(
     for benchmark in loaded.values():
         source.verify(benchmark)
         for strategy in strategies:
-            own = (settings or {}).get(strategy, {})
+            own = (settings or {}).get(strategy)
             _, _, complete[strategy] = prepare(benchmark, protocol, budget, strategy, own)
     experiment = Experiment(
         folder=out,
@@ -190,8 +191,8 @@ def compare(
         if not path.exists():
             made = search(name, strategy, seed, budget)
             if not (out / _FILE).is_file():
-                log.write_whole(out / _FILE, experiment.to_json())
-            log.write_whole(path, log.dump(made, loaded[name].space))
+                write_whole(out / _FILE, experiment.to_json())
+            write_whole(path, log.dump(made, loaded[name].space))
     if progress is not None:
         progress(len(todo), len(todo))
     return experiment
@@ -201,7 +202,7 @@ def _check_question(
     benchmarks: Sequence[str],
     strategies: Sequence[str],
     seeds: int,
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Mapping[str, Any] | str],
 ) -> None:
     if seeds < 1:
         raise InvalidSetting(f"{seeds} seeds: at least 1 is needed")
@@ -232,7 +233,7 @@ def _check_folder(experiment: Experiment) -> None:
 
 def _is_part(path: Path) -> bool:
     """Return whether a file is what a kill left of one that was being written."""
-    return path.name.endswith(log.PART)
+    return path.name.endswith(PART)
 
 
 def open_experiment(folder: Path) -> Experiment:

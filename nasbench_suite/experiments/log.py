@@ -7,21 +7,15 @@ so that a log which lost its last lines is known. A finished run is whole on dis
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, Final
 
-from nasbench_suite.core import Budget, DamagedInput, OutputError, Run, Trial
+from nasbench_suite.core import Budget, DamagedInput, Run, Trial
 from nasbench_suite.spaces.base import Space
 
 FORMAT: Final = "nasbench-run-1"
-
-PART: Final = ".part"
-"""How the name of a file ends while it is being written."""
 
 # What reading a damaged log runs into.
 _DAMAGE: Final = (
@@ -34,35 +28,6 @@ _DAMAGE: Final = (
 )
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it; its folder is made if need be.
-
-    Raises:
-        OutputError: it cannot be written, and nothing is left of it.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        _publish(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Give a finished file its name, and clear away what killed writers left of it."""
-    try:
-        temporary.replace(path)
-    except FileNotFoundError:
-        # Another process had the same file to write, was quicker, and cleared ours away.
-        if not path.is_file():
-            raise
-    for left in path.parent.glob(f".{path.name}.*{PART}"):
-        left.unlink(missing_ok=True)
 
 
 def dump(run: Run, space: Space) -> str:

@@ -69,7 +69,11 @@ class Evaluator:
 
 
 def prepare(
-    benchmark: Benchmark, protocol: str, budget: Budget, strategy: str, settings: Mapping[str, Any]
+    benchmark: Benchmark,
+    protocol: str,
+    budget: Budget,
+    strategy: str,
+    settings: Mapping[str, Any] | str | None,
 ) -> tuple[Protocol, type[Strategy], dict[str, Any]]:
     """Check what a run is asked to do, before anything is done.
 
@@ -106,7 +110,7 @@ def run(
     budget: Budget,
     seed: int,
     protocol: str = "standard",
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | str | None = None,
 ) -> Run:
     """Search once: ask, evaluate, tell, until the budget is spent.
 
@@ -120,7 +124,8 @@ def run(
         budget: evaluations, simulated seconds, or both.
         seed: the seed of the strategy's generator.
         protocol: what may be seen and what is paid.
-        settings: of the strategy, by name; the defaults for the rest.
+        settings: of the strategy, by name, with the defaults for the rest; or the name of one of
+            its presets, such as `"paper"`.
 
     Raises:
         UnknownName, InvalidSetting: see `prepare`.
@@ -130,7 +135,7 @@ def run(
     if number is None or number < 0:
         raise InvalidSetting(f"seed {seed!r}: it is a whole number, 0 or more")
     asked: Benchmark = load(benchmark) if isinstance(benchmark, str) else benchmark
-    rules, kind, complete = prepare(asked, protocol, budget, strategy, settings or {})
+    rules, kind, complete = prepare(asked, protocol, budget, strategy, settings)
     trials = search(
         kind.begin(
             asked.space,

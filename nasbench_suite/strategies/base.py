@@ -10,16 +10,16 @@ submission can be replayed by anybody.
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from nasbench_suite.core import Arch, InvalidSetting, NasbenchError, Proposal, Trial, UnknownName
+from nasbench_suite.core import Arch, InvalidSetting, NasbenchError, Proposal, Trial
+from nasbench_suite.settings import complete
 from nasbench_suite.spaces.base import Space
 
 # What a constructor is given by the run; its other parameters are settings.
@@ -38,8 +38,11 @@ class Strategy(ABC):
     """Asks for architectures and is told what they scored.
 
     A subclass writes `_ask`, and `_tell` if it learns. Its settings are the keyword arguments
-    of its `__init__` after `rng`, each with the paper's default.
+    of its `__init__` after `rng`.
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Settings that go together, by name: `paper` for those of the paper."""
 
     def __init__(self, space: Space, *, rng: np.random.Generator) -> None:
         """Begin a search of `space`; every random number comes from `rng`."""
@@ -62,6 +65,8 @@ class Strategy(ABC):
     def tell(self, trial: Trial) -> None:
         """Hear the result of an architecture that was asked for; a failed one scores -inf.
 
+        A score that is not a finite number counts as a failure.
+
         Raises:
             OutOfTurn: it was never asked for, or told before.
         """
@@ -71,6 +76,8 @@ class Strategy(ABC):
                 state = "was asked for another architecture"
             raise OutOfTurn(f"trial {trial.number} {state}")
         del self._in_flight[trial.number]
+        if trial.status != "ok" or not math.isfinite(trial.score):
+            trial = trial._replace(status="failed", score=-math.inf)
         self._tell(trial)
 
     @classmethod
@@ -97,18 +104,13 @@ class Strategy(ABC):
         """Learn from a trial; a strategy that does not learn leaves this as it is."""
 
     @classmethod
-    def settings(cls, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return all settings with their values: those given, else the defaults.
+    def settings(cls, given: Mapping[str, Any] | str | None = None) -> dict[str, Any]:
+        """Return all settings with their values: those given or of the preset, else the defaults.
 
         Raises:
-            UnknownName: a setting is given that the strategy does not have.
+            UnknownName: a setting or preset is given that the strategy does not have.
         """
-        parameters = inspect.signature(cls).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.name not in _GIVEN}
-        for name in given or {}:
-            if name not in defaults:
-                raise UnknownName("setting", name, defaults, f" of {cls.__name__}")
-        return {**defaults, **(given or {})}
+        return complete(cls, given, _GIVEN)
 
 
 class FidelityStrategy(Strategy):
@@ -144,33 +146,38 @@ class FidelityStrategy(Strategy):
         return cls(space, rng=rng, epochs=epochs, **settings)
 
 
-def at_least(name: str, value: object, least: int) -> int:
-    """Return a setting that is a whole number and not too small.
+class Fresh:
+    """Draws architectures that were not drawn before, each as likely as the others."""
 
-    Raises:
-        InvalidSetting: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidSetting(f"{name} is {value!r}: it is a whole number of at least {least}")
-    return value
+    def __init__(self, space: Space, rng: np.random.Generator) -> None:
+        """Begin with nothing drawn; add to `seen` whatever else is not to be drawn."""
+        self.seen: Final[set[Arch]] = set()
+        self._space = space
+        self._rng = rng
+        self._left: list[Arch] | None = None
 
+    def draw(self) -> Arch:
+        """Return a new architecture, which is seen from now on.
 
-def above(name: str, value: object, low: float) -> float:
-    """Return a setting that is a finite number above `low`.
+        Raises:
+            SpaceExhausted: all of the space has been seen.
+        """
+        arch = self._draw()
+        self.seen.add(arch)
+        return arch
 
-    Raises:
-        InvalidSetting: it is not.
-    """
-    return between(name, value, low, math.inf)
-
-
-def between(name: str, value: object, low: float, high: float) -> float:
-    """Return a setting that is a number above `low` and below `high`.
-
-    Raises:
-        InvalidSetting: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
-        above = f"above {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
-        raise InvalidSetting(f"{name} is {value!r}: it is a number {above}")
-    return float(value)
+    def _draw(self) -> Arch:
+        # Drawing until one is new is quick while half of the space is new; then those left are
+        # listed once, in random order.
+        while 2 * len(self.seen) < self._space.size:
+            arch = self._space.sample(self._rng)
+            if arch not in self.seen:
+                return arch
+        if self._left is None:
+            self._left = [arch for arch in self._space if arch not in self.seen]
+            self._rng.shuffle(self._left)
+        while self._left:
+            arch = self._left.pop()
+            if arch not in self.seen:
+                return arch
+        raise SpaceExhausted(f"all {self._space.size:,} architectures of the space were asked")

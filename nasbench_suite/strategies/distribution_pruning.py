@@ -18,8 +18,9 @@ from __future__ import annotations
 import numpy as np
 
 from nasbench_suite.core import Arch, Floats, Proposal, Trial
+from nasbench_suite.settings import at_least, between
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, at_least, between
+from nasbench_suite.strategies.base import Strategy
 
 
 class DistributionPruning(Strategy):

@@ -19,9 +19,10 @@ from typing import Final
 
 import numpy as np
 
-from nasbench_suite.core import Floats, InvalidSetting, Proposal, Trial
+from nasbench_suite.core import Floats, Proposal, Trial
+from nasbench_suite.settings import above, at_least, between, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, above, at_least, between
+from nasbench_suite.strategies.base import Strategy
 
 CREDITS: Final = ("least_squares", "adversarial")
 
@@ -52,9 +53,7 @@ class EdgeBandits(Strategy):
             window: how many recent trials least squares looks at.
         """
         super().__init__(space, rng=rng)
-        if credit not in CREDITS:
-            raise InvalidSetting(f"credit is {credit!r}: it is {' or '.join(CREDITS)}")
-        self._least_squares = credit == "least_squares"
+        self._least_squares = one_of("credit", credit, CREDITS) == "least_squares"
         self._rate = above("rate", rate, 0.0)
         self._exploration = between("exploration", exploration, 0.0, 1.0)
         # The joint actions of the last trials as rows of indicators, and their scores, in a ring.

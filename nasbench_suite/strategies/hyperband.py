@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
+from nasbench_suite.settings import above
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import FidelityStrategy, above
+from nasbench_suite.strategies.base import FidelityStrategy
 
 
 @dataclass

@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
+from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import SpaceExhausted, Strategy, at_least
+from nasbench_suite.strategies.base import Fresh, Strategy
 
 
 class LocalSearch(Strategy):
@@ -34,18 +35,17 @@ class LocalSearch(Strategy):
         super().__init__(space, rng=rng)
         self._starts = at_least("starts", starts, 1)
         self._scores: dict[Arch, float] = {}
-        self._seen: set[Arch] = set()
+        self._fresh = Fresh(space, rng)
         # The walk stands at a centre of this score, and waits for the scores of those around.
         self._here = -np.inf
         self._around: list[Arch] = []
         self._queue: list[Arch] = []
-        self._left: list[Arch] | None = None
 
     def _ask(self) -> Proposal:
         while not self._queue:
             if any(arch not in self._scores for arch in self._around):
                 # The last of them are still in flight: look elsewhere rather than wait.
-                self._queue = [self._unseen()]
+                self._queue = [self._fresh.draw()]
             else:
                 self._walk()
         return Proposal(self._queue.pop())
@@ -56,36 +56,14 @@ class LocalSearch(Strategy):
         if best is not None and self._scores[best] > self._here:
             self._here = self._scores[best]
             self._around = self.space.neighbours(best)
-            self._queue = [arch for arch in self._around if arch not in self._seen]
-            self._seen.update(self._queue)
+            self._queue = [arch for arch in self._around if arch not in self._fresh.seen]
+            self._fresh.seen.update(self._queue)
             self.rng.shuffle(self._queue)
         else:
-            starts = 1 if self._seen else min(self._starts, self.space.size)
+            starts = 1 if self._fresh.seen else min(self._starts, self.space.size)
             self._here = -np.inf
-            self._around = [self._unseen() for _ in range(starts)]
+            self._around = [self._fresh.draw() for _ in range(starts)]
             self._queue = list(self._around)
-
-    def _unseen(self) -> Arch:
-        """Draw an architecture never drawn before."""
-        arch = self._draw()
-        self._seen.add(arch)
-        return arch
-
-    def _draw(self) -> Arch:
-        # Drawing until one is new is quick while half of the space is new; then those left are
-        # listed once, in random order.
-        while 2 * len(self._seen) < self.space.size:
-            arch = self.space.sample(self.rng)
-            if arch not in self._seen:
-                return arch
-        if self._left is None:
-            self._left = [arch for arch in self.space if arch not in self._seen]
-            self.rng.shuffle(self._left)
-        while self._left:
-            arch = self._left.pop()
-            if arch not in self._seen:
-                return arch
-        raise SpaceExhausted(f"all {self.space.size:,} architectures of the space were asked")
 
     def _tell(self, trial: Trial) -> None:
         self._scores[trial.arch] = trial.score

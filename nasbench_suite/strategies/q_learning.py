@@ -20,8 +20,9 @@ from typing import Final
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
+from nasbench_suite.settings import at_least, between
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, at_least, between
+from nasbench_suite.strategies.base import Strategy
 
 # The paper's epsilons, and for how many of its 178 iterations each holds.
 _SCHEDULE: Final = (

@@ -1,9 +1,10 @@
 """Regularised evolution: a queue of architectures in which the oldest dies.
 
 Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019,
-algorithm 1. The paper has a population of 100 and a sample of 25; the defaults are those with
-which NATS-Bench's published code runs it, 10 and 3. The sample is drawn with replacement, as that
-code does. The mutation is the space's: one gene takes another value.
+algorithm 1. The defaults are those with which NATS-Bench's published code runs it, a population of
+10 and a sample of 3, also under the name `nats_bench`; `paper` has the paper's, 100 and 25, and
+`nasbench101` those of the NAS-Bench-101 paper, 100 and 10. The sample is drawn with replacement,
+as NATS-Bench's code does. The mutation is the space's: one gene takes another value.
 
 With several trials in flight, a child enters the population when its result is told. Failed
 trials do not enter it.
@@ -12,16 +13,24 @@ trials do not enter it.
 from __future__ import annotations
 
 from collections import deque
+from typing import ClassVar
 
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
+from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, at_least
+from nasbench_suite.strategies.base import Strategy
 
 
 class RegularizedEvolution(Strategy):
     """Mutates the best of a random sample of the population; the oldest member leaves."""
+
+    presets: ClassVar = {
+        "nats_bench": {"population_size": 10, "sample_size": 3},
+        "nasbench101": {"population_size": 100, "sample_size": 10},
+        "paper": {"population_size": 100, "sample_size": 25},
+    }
 
     def __init__(
         self,

@@ -17,11 +17,11 @@ from typing import Final
 import numpy as np
 
 from nasbench_suite.core import Floats, Proposal, Trial
+from nasbench_suite.settings import above, between
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy, above, between
+from nasbench_suite.strategies.base import Strategy
+from nasbench_suite.surrogates._networks import Adam
 
-_BETA: Final = (0.9, 0.999)
-_EPSILON: Final = 1e-8
 # A gene of fewer choices than the widest has this logit in the places that it lacks.
 _NEVER: Final = -np.inf
 
@@ -46,15 +46,14 @@ class Reinforce(Strategy):
             momentum: how much of the baseline stays when a reward comes in.
         """
         super().__init__(space, rng=rng)
-        self._rate = above("learning_rate", learning_rate, 0.0)
+        rate = above("learning_rate", learning_rate, 0.0)
         self._momentum = between("momentum", momentum, 0.0, 1.0)
         shape = (len(space.genes), max(space.genes))
         lacking = np.arange(shape[1]) >= np.array(space.genes)[:, None]
         # The published code starts from normal numbers of this spread, which break ties.
         self._logits = np.where(lacking, _NEVER, 1e-3 * rng.standard_normal(shape))
         self._rows = np.arange(shape[0])
-        self._mean, self._square = np.zeros(shape), np.zeros(shape)
-        self._steps = 0
+        self._adam = Adam(self._logits, rate)
         # The baseline is a weighted sum of rewards and the sum of its weights.
         self._rewards, self._weights = 0.0, 0.0
 
@@ -83,14 +82,4 @@ class Reinforce(Strategy):
         advantage = trial.score - self._rewards / self._weights
         gradient = self._policy() * advantage
         gradient[self._rows, trial.arch] -= advantage
-        self._descend(gradient)
-
-    def _descend(self, gradient: Floats) -> None:
-        """Take one step of Adam (Kingma and Ba, ICLR 2015, algorithm 1)."""
-        self._steps += 1
-        first, second = _BETA
-        self._mean += (1 - first) * (gradient - self._mean)
-        self._square += (1 - second) * (gradient**2 - self._square)
-        mean = self._mean / (1 - first**self._steps)
-        square = self._square / (1 - second**self._steps)
-        self._logits -= self._rate * mean / (np.sqrt(square) + _EPSILON)
+        self._adam.descend(gradient)

@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
+from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import at_least
 from nasbench_suite.strategies.hyperband import Bracket, Hyperband
 
 

@@ -12,7 +12,8 @@ A package that brings its own subclasses the kit in its tests, and overrides one
             return MyStrategy
 
 `SpaceTests` asks for the fixture `space` (a space), `StrategyTests` for `strategy` (a class;
-`space` may be overridden too) and `TableTests` for `table` (a folder). Each check is one method,
+`space` may be overridden too), `SurrogateTests` for `surrogate` (likewise) and `TableTests` for
+`table` (a folder). Each check is one method,
 whose docstring says what it proves.
 """
 
@@ -24,11 +25,13 @@ import pytest
 pytest.register_assert_rewrite(
     "nasbench_suite.testing.spaces",
     "nasbench_suite.testing.strategies",
+    "nasbench_suite.testing.surrogates",
     "nasbench_suite.testing.tables",
 )
 
 from nasbench_suite.testing.spaces import SpaceTests  # noqa: E402
 from nasbench_suite.testing.strategies import StrategyTests, TinySpace  # noqa: E402
+from nasbench_suite.testing.surrogates import SurrogateTests  # noqa: E402
 from nasbench_suite.testing.tables import TableTests  # noqa: E402
 
-__all__ = ["SpaceTests", "StrategyTests", "TableTests", "TinySpace"]
+__all__ = ["SpaceTests", "StrategyTests", "SurrogateTests", "TableTests", "TinySpace"]

@@ -286,6 +286,29 @@ class StrategyTests:
         again = play(strategy(space, rng=np.random.default_rng(1), **settings), 40)
         assert first_difference(one, again) is None
 
+    def test_presets_are_settings(self, strategy: Kind, space: Space) -> None:
+        """A preset names settings that it has, with values that it takes; unknown ones do not."""
+        for name, preset in strategy.presets.items():
+            assert strategy.settings(name) == {**strategy.settings(), **preset}
+            assert json.loads(json.dumps(dict(preset))) == preset
+            assert strategy(space, rng=np.random.default_rng(0), **preset).ask()
+        with pytest.raises(UnknownName, match="no_such_preset"):
+            strategy.settings("no_such_preset")
+
+    def test_a_score_that_is_no_number_is_a_failure(self, strategy: Kind, space: Space) -> None:
+        """Told NaN or an infinity, it goes on as if the trial had failed."""
+        plain = strategy(space, rng=np.random.default_rng(2))
+        odd = strategy(space, rng=np.random.default_rng(2))
+        for number in range(_ASKS):
+            proposal = plain.ask()
+            assert odd.ask() == proposal
+            failed = answer(number, proposal, failed=number % 3 == 1)
+            plain.tell(failed)
+            score = (math.nan, math.inf)[number % 2]
+            if number % 3 == 1:
+                failed = failed._replace(values={"accuracy": score}, status="ok", score=score)
+            odd.tell(failed)
+
     def test_given_settings_replace_defaults(self, strategy: Kind) -> None:
         """A setting that is given is taken, the others keep their defaults."""
         defaults = strategy.settings()

@@ -137,15 +137,15 @@ def test_only_what_is_missing_is_made(undisturbed, made, missing):
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2, RUNS])
-@pytest.mark.parametrize("moment", ["write_text", "replace"])
+@pytest.mark.parametrize("moment", ["write_bytes", "replace"])
 def test_killed_at_a_write_it_is_completed(undisturbed, tmp_path, monkeypatch, writes, moment):
     """Whether killed while writing or before renaming, nothing is lost or left over."""
     left, original = [writes], getattr(Path, moment)
 
     def killed(path, *given, **named):
         if not left[0]:
-            if moment == "write_text":
-                path.write_bytes(b'{"format": "nasb')
+            if moment == "write_bytes":
+                path.write_text('{"format": "nasb')
             raise KeyboardInterrupt
         left[0] -= 1
         return original(path, *given, **named)

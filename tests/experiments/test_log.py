@@ -12,6 +12,7 @@ from nasbench_suite import load
 from nasbench_suite.core import Budget, DamagedInput, OutputError, Run, Trial
 from nasbench_suite.experiments import log
 from nasbench_suite.experiments.run import run
+from nasbench_suite.files import write_whole
 from nasbench_suite.spaces.nasbench201 import Nasbench201
 
 SPACE = Nasbench201()
@@ -243,9 +244,9 @@ def names(folder):
 
 def test_a_file_is_written_whole(tmp_path):
     path = tmp_path / "new" / "folder" / "0.jsonl"
-    log.write_whole(path, "one\ntwo\n")
+    write_whole(path, "one\ntwo\n")
     assert path.read_bytes() == b"one\ntwo\n"
-    log.write_whole(path, "three\n")
+    write_whole(path, "three\n")
     assert path.read_bytes() == b"three\n"
     assert [entry.name for entry in path.parent.iterdir()] == ["0.jsonl"]
 
@@ -255,20 +256,20 @@ def test_where_nothing_can_be_written_nothing_is_left(tmp_path, place):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder" / "inside").mkdir(parents=True)
     with pytest.raises(OutputError, match="cannot write"):
-        log.write_whole(tmp_path / place, "text")
+        write_whole(tmp_path / place, "text")
     assert (tmp_path / "file").read_text() == "mine"
     assert names(tmp_path) == ["file", "folder"]
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "0.jsonl"
-    log.write_whole(path, "old")
+    write_whole(path, "old")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        log.write_whole(path, "new")
+        write_whole(path, "new")
     assert path.read_text() == "old"
     assert names(tmp_path) == ["0.jsonl"]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nasbench_suite.core import InvalidSetting, Proposal, Trial, UnknownName
-from nasbench_suite.strategies.base import OutOfTurn, Strategy, at_least
+from nasbench_suite.settings import at_least
+from nasbench_suite.strategies.base import OutOfTurn, Strategy
 from nasbench_suite.testing import TinySpace
 
 

@@ -177,13 +177,17 @@ class Trusting(LocalSearch):
         self._tell(trial)
 
 
-class NeverEnds(LocalSearch):
-    def _unseen(self):
-        while (arch := self.space.sample(self.rng)) in self._seen:
-            if len(self._seen) == self.space.size:
+class NeverEnds(RandomSearch):
+    def __init__(self, space, *, rng):
+        super().__init__(space, rng=rng)
+        self.seen = set()
+
+    def _ask(self):
+        while (arch := self.space.sample(self.rng)) in self.seen:
+            if len(self.seen) == self.space.size:
                 raise RuntimeError("this would go on for ever")
-        self._seen.add(arch)
-        return arch
+        self.seen.add(arch)
+        return Proposal(arch)
 
 
 class NoDefault(RandomSearch):

@@ -1,0 +1,43 @@
+"""A file is written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+from nasbench_suite.core import OutputError
+
+PART: Final = ".part"
+"""How the name of a file ends while it is being written."""
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name and rename it; its folder is made if need be.
+
+    Raises:
+        OutputError: it cannot be written, and nothing is left of it.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        _publish(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, and clear away what killed writers left of it."""
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        # Another process had the same file to write, was quicker, and cleared ours away.
+        if not path.is_file():
+            raise
+    for left in path.parent.glob(f".{path.name}.*{PART}"):
+        left.unlink(missing_ok=True)

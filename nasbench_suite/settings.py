@@ -1,0 +1,95 @@
+"""What strategies and surrogates can be set to: names, defaults, presets and ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from nasbench_suite.core import InvalidSetting, UnknownName
+
+
+def complete(
+    kind: type, given: Mapping[str, Any] | str | None, leave_out: Collection[str]
+) -> dict[str, Any]:
+    """Return all settings of a class with their values: those given, else the defaults.
+
+    Settings are the parameters of the constructor, but for those to leave out. The name of a
+    preset, one of the class's `presets`, stands for the settings that it lists.
+
+    Raises:
+        UnknownName: a setting or preset is given that the class does not have.
+        InvalidSetting: the settings are neither a mapping nor the name of a preset.
+    """
+    # Imported here because it takes longer than a query.
+    import inspect
+
+    parameters = inspect.signature(kind).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.name not in leave_out}
+    if isinstance(given, str):
+        presets: Mapping[str, Mapping[str, Any]] = getattr(kind, "presets", {})
+        if given not in presets:
+            raise UnknownName("preset", given, presets, f" of {kind.__name__}")
+        given = presets[given]
+    if not isinstance(given, Mapping | None):
+        raise InvalidSetting(
+            f"settings of {kind.__name__} are {given!r}: they are a mapping or a preset's name"
+        )
+    for name in given or {}:
+        if name not in defaults:
+            raise UnknownName("setting", name, defaults, f" of {kind.__name__}")
+    return {**defaults, **(given or {})}
+
+
+def at_least(name: str, value: object, least: int) -> int:
+    """Return a setting that is a whole number and not too small.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidSetting(f"{name} is {value!r}: it is a whole number of at least {least}")
+    return value
+
+
+def above(name: str, value: object, low: float) -> float:
+    """Return a setting that is a finite number above `low`.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    return between(name, value, low, math.inf)
+
+
+def between(name: str, value: object, low: float, high: float) -> float:
+    """Return a setting that is a number above `low` and below `high`.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+        above = f"above {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
+        raise InvalidSetting(f"{name} is {value!r}: it is a number {above}")
+    return float(value)
+
+
+def share_of(name: str, value: object) -> float:
+    """Return a setting that is a number above 0 and at most 1.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise InvalidSetting(f"{name} is {value!r}: it is a number above 0 and at most 1")
+    return float(value)
+
+
+def one_of(name: str, value: object, known: Collection[str]) -> str:
+    """Return a setting that is one of some words.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    if not isinstance(value, str) or value not in known:
+        raise InvalidSetting(f"{name} is {value!r}: it is {' or '.join(known)}")
+    return value

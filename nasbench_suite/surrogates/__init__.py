@@ -1,0 +1,1 @@
+"""Models that predict a metric from an architecture, with an uncertainty."""

@@ -1,0 +1,189 @@
+"""What every family of surrogates must do."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pytest
+
+from nasbench_suite import registry
+from nasbench_suite.core import Arch, DamagedInput, DataNotFound, InvalidSetting, UnknownName
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates.base import NotFitted, Surrogate
+from nasbench_suite.testing.strategies import TinySpace, landscape
+
+_KNOWN: Final = 60
+_NEW: Final = 40
+
+Kind: TypeAlias = type[Surrogate]
+
+
+def _drawn(space: Space, count: int, seed: int) -> list[Arch]:
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def _fitted(kind: Kind, space: Space, seed: int = 0, **settings: Any) -> Surrogate:
+    archs = _drawn(space, _KNOWN, 1)
+    y = [landscape(arch) for arch in archs]
+    return kind(space, **settings).fit(archs, y, np.random.default_rng(seed))
+
+
+def _same(one: Surrogate, other: Surrogate, archs: list[Arch]) -> bool:
+    pairs = zip(one.predict(archs), other.predict(archs), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+class SurrogateTests:
+    """Override the fixture `surrogate`, and `space` if it is meant for another one."""
+
+    @pytest.fixture
+    def surrogate(self) -> Kind:
+        """Return the class of the family to check."""
+        pytest.fail("override the fixture `surrogate`")
+
+    @pytest.fixture
+    def space(self) -> Space:
+        """Return the space whose architectures are predicted."""
+        space: Space = registry.load("spaces", "nasbench201")
+        return space
+
+    # Predictions.
+
+    def test_predictions_are_finite(self, surrogate: Kind, space: Space) -> None:
+        """A mean and a standard deviation, 0 or more, for each architecture; none for none."""
+        fitted = _fitted(surrogate, space)
+        for archs in (_drawn(space, _NEW, 2), _drawn(space, 1, 3), []):
+            mean, std = fitted.predict(archs)
+            for values in (mean, std):
+                assert values.dtype == np.float64
+                assert values.shape == (len(archs),)
+                assert np.isfinite(values).all()
+            assert (std >= 0).all()
+
+    def test_a_batch_is_predicted_as_its_members(self, surrogate: Kind, space: Space) -> None:
+        """A prediction does not depend on what else is asked."""
+        fitted, archs = _fitted(surrogate, space), _drawn(space, 10, 2)
+        singly = [fitted.predict([arch]) for arch in archs]
+        for together, apart in zip(fitted.predict(archs), zip(*singly, strict=True), strict=True):
+            assert np.concatenate(apart) == pytest.approx(together, rel=1e-9, abs=1e-9)
+
+    def test_it_has_learned(self, surrogate: Kind, space: Space) -> None:
+        """What it was fitted to it knows better than the mean of it."""
+        archs = _drawn(space, _KNOWN, 1)
+        y = np.array([landscape(arch) for arch in archs])
+        mean, _ = surrogate(space).fit(archs, y, np.random.default_rng(0)).predict(archs)
+        assert np.corrcoef(mean, y)[0, 1] > 0.5
+        assert np.square(mean - y).mean() < y.var()
+
+    def test_the_unit_does_not_matter(self, surrogate: Kind, space: Space) -> None:
+        """The same metric in another unit, from another zero, gives the same in that unit."""
+        archs, new = _drawn(space, _KNOWN, 1), _drawn(space, _NEW, 2)
+        y = np.array([landscape(arch) for arch in archs])
+        mean, std = surrogate(space).fit(archs, y, np.random.default_rng(0)).predict(new)
+        # Powers of two change no digit, so that what learns step by step takes the same steps.
+        scaled = surrogate(space).fit(archs, 1024 * y, np.random.default_rng(0)).predict(new)
+        assert scaled[0] == pytest.approx(1024 * mean, rel=1e-6, abs=1e-3)
+        assert scaled[1] == pytest.approx(1024 * std, rel=1e-6, abs=1e-3)
+
+    def test_equal_values(self, surrogate: Kind, space: Space) -> None:
+        """If all that was measured is the same, so is the prediction, about."""
+        archs = _drawn(space, 20, 1)
+        fitted = surrogate(space).fit(archs, [70.0] * 20, np.random.default_rng(0))
+        mean, std = fitted.predict(archs)
+        assert mean == pytest.approx(np.full(20, 70.0), abs=1.5)
+        assert np.isfinite(std).all()
+
+    def test_repeats_and_few(self, surrogate: Kind, space: Space) -> None:
+        """Two architectures are enough, and one may be there several times."""
+        one, other = _drawn(space, 2, 5)
+        for archs, y in (([one, other], [1.0, 2.0]), ([one] * 3 + [other], [1.0, 1.1, 0.9, 2.0])):
+            mean, std = surrogate(space).fit(archs, y, np.random.default_rng(0)).predict(archs)
+            assert np.isfinite(mean).all()
+            assert np.isfinite(std).all()
+
+    def test_a_tiny_space(self, surrogate: Kind) -> None:
+        """It works where a space has no more than the encodings that all have."""
+        space = TinySpace()
+        mean, _ = _fitted(surrogate, space).predict(list(space))
+        assert np.isfinite(mean).all()
+
+    # Seeds.
+
+    def test_the_same_seed_predicts_the_same(self, surrogate: Kind, space: Space) -> None:
+        """To the last bit."""
+        archs = _drawn(space, _NEW, 2)
+        assert _same(_fitted(surrogate, space), _fitted(surrogate, space), archs)
+
+    def test_fitting_again_forgets(self, surrogate: Kind, space: Space) -> None:
+        """A second fit is as if there had been no first."""
+        archs, rng = _drawn(space, _KNOWN, 1), np.random.default_rng(0)
+        again = surrogate(space)
+        again.fit(_drawn(space, 30, 8), [float(number) for number in range(30)], rng)
+        again.fit(archs, [landscape(arch) for arch in archs], np.random.default_rng(0))
+        assert _same(_fitted(surrogate, space), again, _drawn(space, _NEW, 2))
+
+    # Files.
+
+    def test_a_saved_model_predicts_the_same(
+        self, surrogate: Kind, space: Space, tmp_path: Path
+    ) -> None:
+        """To the last bit; the same model gives the same bytes, and none of it is a pickle."""
+        fitted = _fitted(surrogate, space)
+        path = fitted.save(tmp_path)
+        loaded = surrogate.load(tmp_path, space)
+        assert _same(fitted, loaded, _drawn(space, _NEW, 2))
+        assert loaded.save(tmp_path / "again").read_bytes() == path.read_bytes()
+        with np.load(path) as stored:  # which refuses pickles
+            assert all(stored[name].dtype != object for name in stored.files)
+
+    def test_a_damaged_model_is_refused(
+        self, surrogate: Kind, space: Space, tmp_path: Path
+    ) -> None:
+        """No model, half a model, nonsense, another space's: an error that names the file."""
+        with pytest.raises(DataNotFound, match=r"model\.npz"):
+            surrogate.load(tmp_path, space)
+        path = _fitted(surrogate, space).save(tmp_path)
+        with pytest.raises(DamagedInput, match="tiny"):
+            surrogate.load(tmp_path, TinySpace())
+        whole = path.read_bytes()
+        for damaged in (b"", b"nonsense", whole[: len(whole) // 2], whole[:-1]):
+            path.write_bytes(damaged)
+            with pytest.raises(DamagedInput, match=r"model\.npz"):
+                surrogate.load(tmp_path, space)
+
+    # Wrong use.
+
+    def test_unfitted(self, surrogate: Kind, space: Space, tmp_path: Path) -> None:
+        """Neither a prediction nor a file comes before a fit."""
+        with pytest.raises(NotFitted):
+            surrogate(space).predict(_drawn(space, 1, 0))
+        with pytest.raises(NotFitted):
+            surrogate(space).save(tmp_path)
+        assert not list(tmp_path.iterdir())
+
+    def test_nothing_to_learn_from(self, surrogate: Kind, space: Space) -> None:
+        """Too few, of other number, or not finite: `InvalidSetting`."""
+        archs, rng = _drawn(space, 3, 0), np.random.default_rng(0)
+        for count, y in ((0, []), (1, [1.0]), (3, [1.0, 2.0]), (3, [1.0, np.nan, 2.0])):
+            with pytest.raises(InvalidSetting, match="at least 2"):
+                surrogate(space).fit(archs[:count], y, rng)
+
+    def test_settings_are_complete(self, surrogate: Kind, space: Space) -> None:
+        """`settings()` lists every keyword after `space` with its default, as JSON can hold it."""
+        parameters = list(inspect.signature(surrogate).parameters.values())
+        assert parameters[0].name == "space"
+        assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in parameters[1:])
+        settings = surrogate.settings()
+        assert settings == {p.name: p.default for p in parameters[1:]}
+        assert json.loads(json.dumps(settings)) == settings
+        for name in surrogate.presets:
+            complete = surrogate.settings(name)
+            assert complete.keys() == settings.keys()
+            surrogate(space, **complete)
+        with pytest.raises(UnknownName, match="no_such_thing"):
+            surrogate.settings({"no_such_thing": 1})
