@@ -80,6 +80,15 @@ class OutputError(NasbenchError):
     """Something cannot be written: it would overwrite other work, or the disk is full."""
 
 
+class MissingExtra(NasbenchError, ImportError):
+    """Something needs a package that is not installed; the message names the extra."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs a package that is not installed: pip install 'nasbench-suite[{extra}]'"
+        )
+
+
 def whole(value: Any) -> int | None:
     """Return a whole number of any numeric type as an int, and None for anything else.
 
