@@ -6,7 +6,7 @@ DEMO := demo
 # A virtual environment does not survive a move of the checkout: make it anew.
 $(shell [ ! -d .venv ] || [ "$$(cat .venv/where 2>/dev/null)" = "$(CURDIR)" ] || rm -rf .venv)
 
-.PHONY: demo test benchmark lint package clean
+.PHONY: demo test benchmark docs lint package clean
 
 demo: .venv/user
 	rm -rf $(DEMO)
@@ -20,6 +20,11 @@ test: .venv/dev
 benchmark: .venv/dev
 	NASBENCH_RATIOS=build/benchmarks $(BIN)/pytest tests/benchmarks -q -o addopts=--import-mode=importlib \
 		--benchmark-only --benchmark-quiet
+
+docs: .venv/user
+	$(BIN)/nasbench reproduce --out build/reproduction
+	mkdir -p docs
+	cp build/reproduction/reproduction.md docs/
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -100,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("report", _report, "write the report of a comparison again")
     sub.add_argument("folder", type=Path, metavar="DIR")
+
+    sub = verb("reproduce", _reproduce, "repeat the searches that NATS-Bench published")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    sub.add_argument("--seeds", type=int, default=500, metavar="K", help="runs of each (500)")
     return parser
 
 
@@ -259,6 +263,24 @@ def _report(given: argparse.Namespace) -> None:
     from nasbench_suite.reports.report import report
 
     _scores(*report(given.folder), given.json)
+
+
+def _reproduce(given: argparse.Namespace) -> None:
+    from nasbench_suite.campaigns.reproduction import reproduce
+    from nasbench_suite.files import write_whole
+    from nasbench_suite.reports.reproduction import reproduction_page
+
+    rows = reproduce(given.out, runs=given.seeds, progress=_Progress())
+    page = reproduction_page(rows)
+    write_whole(given.out / "reproduction.md", page)
+    if given.json:
+        found = [
+            {**asdict(row.score), "published": list(row.published), "within": row.within}
+            for row in rows
+        ]
+        print(_json(found))
+    else:
+        print(page)
 
 
 def _scores(summary: Any, page: Path | None, as_json: bool) -> None:

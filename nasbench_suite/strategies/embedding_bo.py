@@ -5,11 +5,13 @@ ICLR 2019, section 3: in every step several Gaussian processes are trained, each
 of all that was told (see the surrogate `embedding_gp`); each names the candidate of the largest
 expected improvement among 1,000 architectures drawn at random, and those are evaluated.
 
-The preset `paper` has the networks of the paper, which take minutes for 200 evaluations; the
-defaults are a small perceptron that takes milliseconds a step, see the surrogate. Departures: the
-paper compresses a given network, and its first step knows that network alone; here the first
-architectures are random. The kernels of a step share their candidates, and one that favours what
-another has named goes on to its next best. No architecture is evaluated twice.
+The preset `paper` has the networks of the paper, which take about a quarter of an hour for 200
+evaluations; with the defaults, a small perceptron instead, that is a second (see the surrogate).
+Departures: the paper compresses a given network, and its first step knows that network alone; here
+the first architectures are random. An improvement is one over the best of all that was told, as
+the paper writes it; in its code it is over the best of the kernel's half. The kernels of a step
+share their candidates, and one that favours what another has named goes on to its next best. No
+architecture is evaluated twice.
 """
 
 from __future__ import annotations
