@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 
 from nasbench_suite import Budget, run
+from nasbench_suite.experiments import log
 
 RUNS = 500
 EVALUATIONS = 300
+# The time that 500 runs of 300 evaluations may take, logs included, in seconds.
+LIMITS = {"random_search": 1.5, "regularized_evolution": 2.5}
+# The time that a proposal may take, over 200 evaluations, in seconds.
+PROPOSALS = {
+    "bananas": 5e-3,
+    "progressive": 5e-3,
+    "optuna": 5e-3,
+    "bohb": 5e-3,
+    "embedding_bo": 50e-3,
+}
 
 
 @pytest.mark.parametrize("strategy", ["random_search", "regularized_evolution", "local_search"])
@@ -15,9 +26,11 @@ def test_500_runs(side_by_side, beside, ratios, table, benchmark, peer, strategy
 
     def ours():
         for seed in range(RUNS):
-            run(strategy, table, budget=budget, seed=seed)
+            log.dump(run(strategy, table, budget=budget, seed=seed), table.space)
 
-    others = [] if peer is None else [beside("nats_bench", _simulate(peer), EVALUATIONS)]
+    others = []
+    if peer is not None:
+        others.append(beside("nats_bench", _simulate(peer), EVALUATIONS, faster=50.0))
     if strategy == "random_search":
         others.append(
             beside("the same draws and look-ups by hand", _by_hand(table), RUNS * EVALUATIONS)
@@ -30,9 +43,27 @@ def test_500_runs(side_by_side, beside, ratios, table, benchmark, peer, strategy
         rounds=3,
     )
     if benchmark.stats is not None:  # not --benchmark-disable
-        limit = 2.0 if strategy == "random_search" else None
-        what = f"{strategy}, {RUNS} runs of {EVALUATIONS} evaluations"
-        ratios.add(what, benchmark.stats.stats.min, limit=limit)
+        what = f"{strategy}, {RUNS} runs of {EVALUATIONS} evaluations, logs included"
+        ratios.add(what, benchmark.stats.stats.min, limit=LIMITS.get(strategy))
+
+
+@pytest.mark.parametrize("strategy", PROPOSALS)
+def test_a_proposal(side_by_side, beside, table, strategy):
+    """A trial of a strategy with a model, beside one of random search."""
+    protocol = "multi_fidelity" if strategy == "bohb" else "standard"
+    budget = Budget(evaluations=200)
+
+    def search(name):
+        return lambda: run(name, table, budget=budget, seed=0, protocol=protocol)
+
+    side_by_side(
+        f"{strategy}, a trial of 200",
+        search(strategy),
+        beside("random_search", search("random_search"), 200),
+        count=200,
+        rounds=3,
+        limit=PROPOSALS[strategy],
+    )
 
 
 def _by_hand(table):

@@ -8,7 +8,6 @@ from nasbench_suite import cli
 from nasbench_suite.campaigns.reproduction import TASKS, reproduce
 from nasbench_suite.reports.reproduction import reproduction_page
 
-
 pytestmark = pytest.mark.slow
 
 
