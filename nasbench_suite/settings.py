@@ -73,14 +73,20 @@ def between(name: str, value: object, low: float, high: float) -> float:
     return float(value)
 
 
-def share_of(name: str, value: object) -> float:
-    """Return a setting that is a number above 0 and at most 1.
+def share_of(name: str, value: object, *, zero: bool = False) -> float:
+    """Return a setting that is a number above 0, or 0 too where that is meant, and at most 1.
 
     Raises:
         InvalidSetting: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise InvalidSetting(f"{name} is {value!r}: it is a number above 0 and at most 1")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= 1
+        or (value == 0 and not zero)
+    ):
+        low = "from 0 to 1" if zero else "above 0 and at most 1"
+        raise InvalidSetting(f"{name} is {value!r}: it is a number {low}")
     return float(value)
 
 

@@ -12,8 +12,8 @@ The preset `paper` has the networks of the paper; the defaults are smaller (see 
 `mlp_ensemble`, which also says what happens in a space without paths). Departures: the paper
 truncates the path encoding in spaces with thousands of paths, and here a space states which paths
 it encodes. No architecture is evaluated twice. A mutation changes one gene, and candidates come
-from the `parents` best in equal parts; those that were seen are drawn again, at random from the
-space if the mutations of the parents are exhausted.
+from the `parents` best in turn; they are fewer where most mutations were seen, and where all were,
+an architecture is drawn at random.
 """
 
 from __future__ import annotations

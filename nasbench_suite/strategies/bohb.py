@@ -96,9 +96,7 @@ class Bohb(Hyperband):
             min_bandwidth: keeps every choice possible where all good ones agree.
         """
         super().__init__(space, rng=rng, epochs=epochs, eta=eta)
-        self._random_fraction = (
-            0.0 if random_fraction == 0 else share_of("random_fraction", random_fraction)
-        )
+        self._random_fraction = share_of("random_fraction", random_fraction, zero=True)
         if min_points is None:
             min_points = len(space.genes) + 1
         self._min_points = at_least("min_points", min_points, 1)
