@@ -21,10 +21,12 @@ benchmark: .venv/dev
 	NASBENCH_RATIOS=build/benchmarks $(BIN)/pytest tests/benchmarks -q -o addopts=--import-mode=importlib \
 		--benchmark-only --benchmark-quiet
 
-docs: .venv/user
+docs: .venv/dev
 	$(BIN)/nasbench reproduce --out build/reproduction
+	$(BIN)/nasbench portray --out build/strategies
 	mkdir -p docs
 	cp build/reproduction/reproduction.md docs/
+	cp -r build/strategies/strategies.md build/strategies/strategies docs/
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -101,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("report", _report, "write the report of a comparison again")
     sub.add_argument("folder", type=Path, metavar="DIR")
 
+    sub = verb("portray", _portray, "write a page of strategies, each beside random search")
+    sub.add_argument("--strategies", metavar="A,B,C", help="default: all")
+    sub.add_argument("--evaluations", type=int, default=200, metavar="N", help="of each run (200)")
+    sub.add_argument("--seeds", type=int, default=50, metavar="K", help="runs of each (50)")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+
     sub = verb("reproduce", _reproduce, "repeat the searches that NATS-Bench published")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
     sub.add_argument("--seeds", type=int, default=500, metavar="K", help="runs of each (500)")
@@ -249,7 +255,7 @@ def _compare(given: argparse.Namespace) -> None:
 
     experiment = compare(
         given.benchmarks,
-        [name.strip() for name in given.strategies.split(",") if name.strip()],
+        _names(given.strategies),
         budget=Budget(evaluations=given.evaluations, seconds=given.seconds),
         seeds=given.seeds,
         protocol=given.protocol,
@@ -263,6 +269,22 @@ def _report(given: argparse.Namespace) -> None:
     from nasbench_suite.reports.report import report
 
     _scores(*report(given.folder), given.json)
+
+
+def _portray(given: argparse.Namespace) -> None:
+    from nasbench_suite import registry
+    from nasbench_suite.campaigns.strategies import portray
+    from nasbench_suite.reports.strategies import write_strategies
+
+    portraits = portray(
+        given.out / "runs",
+        _names(given.strategies) if given.strategies else registry.names("strategies"),
+        evaluations=given.evaluations,
+        seeds=given.seeds,
+        progress=_Progress(),
+    )
+    page = write_strategies(portraits, given.out)
+    print(_json({"page": str(page)}) if given.json else f"page: {page}")
 
 
 def _reproduce(given: argparse.Namespace) -> None:
@@ -302,6 +324,10 @@ class _Version(argparse.Action):
 
 
 # What is typed, and what is printed.
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _architecture(text: str) -> str | int | list[int]:

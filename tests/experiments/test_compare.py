@@ -359,3 +359,14 @@ def test_a_budget_too_small_for_one_seed_writes_nothing(tmp_path):
             out=tmp_path / "of",
         )
     assert not (tmp_path / "of").exists()
+
+
+def test_a_preset_is_compared_under_its_settings(tmp_path):
+    made = ask(
+        tmp_path / "out",
+        strategies=["regularized_evolution"],
+        settings={"regularized_evolution": "paper"},
+    )
+    expected = {"regularized_evolution": {"population_size": 100, "sample_size": 25}}
+    assert made.strategies == expected
+    assert open_experiment(tmp_path / "out").strategies == expected

@@ -339,3 +339,16 @@ def test_a_table_that_lacks_architectures_is_not_searched(table):
     with pytest.raises(InvalidSetting, match="looked up"):
         run("random_search", sample, budget=Budget(3), seed=0)
     assert sample.asked == []
+
+
+def test_a_preset_stands_for_its_settings():
+    """A run records what it was set to, and the name of a preset gives the same run."""
+    name, benchmark = "regularized_evolution", "nasbench201/cifar10"
+    budget = Budget(evaluations=120)
+    preset = run(name, benchmark, budget=budget, seed=3, settings="paper")
+    assert preset.settings == {"population_size": 100, "sample_size": 25}
+    assert preset == run(name, benchmark, budget=budget, seed=3, settings=preset.settings)
+    with pytest.raises(UnknownName, match=r"no preset named 'papr' of .*: did you mean paper"):
+        run(name, benchmark, budget=budget, seed=3, settings="papr")
+    with pytest.raises(InvalidSetting, match="a mapping or a preset's name"):
+        run(name, benchmark, budget=budget, seed=3, settings=3)

@@ -1,0 +1,132 @@
+"""The page of all strategies: what each is, its settings, and its curve beside random search."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from nasbench_suite.campaigns.strategies import CHANCE, Panel, Portrait
+from nasbench_suite.core import MissingExtra
+from nasbench_suite.files import write_whole
+from nasbench_suite.reports import words
+from nasbench_suite.scoring.curves import Curve
+
+PAGE: Final = "strategies.md"
+FIGURES: Final = "strategies"
+
+# Told apart by colour-blind readers, on white (Wong, Nature Methods 2011).
+_OURS: Final = "#0072b2"
+_CHANCE: Final = "#666666"
+_EARLY: Final = 0.1
+
+
+def write_strategies(portraits: Sequence[Portrait], folder: Path) -> Path:
+    """Write the page `strategies.md` and its figures into a folder, and return the page.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        OutputError: a file cannot be written.
+    """
+    for portrait in portraits:
+        write_whole(folder / FIGURES / f"{portrait.name}.svg", figure(portrait))
+    write_whole(folder / PAGE, strategies_page(portraits))
+    return folder / PAGE
+
+
+def strategies_page(portraits: Sequence[Portrait]) -> str:
+    """Return the page as Markdown."""
+    runs = portraits[0].panels[0].score.runs
+    parts = [
+        "# Search strategies\n",
+        "What each strategy is, how it is set, and how it fares beside random search on the tasks "
+        "of NAS-Bench-201. A search sees validation accuracy; shown is the test accuracy after 200 "
+        f"epochs of what it would name, as mean over {runs} runs with its 95 % interval. "
+        "Under `standard` all spend the same evaluations, under `multi_fidelity` the same "
+        "simulated seconds. A trial's time is processor time on one core, of asking, looking up "
+        "and telling together. `make docs` writes this page.\n",
+    ]
+    for protocol in dict.fromkeys(portrait.protocol for portrait in portraits):
+        parts += [f"## Under `{protocol}`\n", _overview(portraits, protocol)]
+    return "\n".join(parts + [_section(portrait) for portrait in portraits])
+
+
+def _overview(portraits: Sequence[Portrait], protocol: str) -> str:
+    shown = [portrait for portrait in portraits if portrait.protocol == protocol]
+    tasks = [panel.benchmark for panel in shown[0].panels]
+    rows = [("strategy", *tasks, "a trial"), ("---",) * (len(tasks) + 2)]
+    if protocol != "standard":
+        chance = (_result(panel.chance_score) for panel in shown[0].panels)
+        rows.append((f"`{CHANCE}`", *chance, words.DASH))
+    for portrait in shown:
+        results = (_result(panel.score) for panel in portrait.panels)
+        rows.append((f"`{portrait.name}`", *results, f"{portrait.overhead * 1e3:.2f} ms"))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _result(score: Any) -> str:
+    return f"{score.mean:.2f} ± {(score.ci_high - score.ci_low) / 2:.2f}"
+
+
+def _section(portrait: Portrait) -> str:
+    title, _, text = portrait.text.partition("\n")
+    rows = [("setting", "default", *portrait.presets), ("---",) * (2 + len(portrait.presets))]
+    for name, value in portrait.settings.items():
+        others = (f"`{preset.get(name, value)!r}`" for preset in portrait.presets.values())
+        rows.append((f"`{name}`", f"`{value!r}`", *others))
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return (
+        f"## {portrait.name}\n\n**{title}**\n{text}\n\n"
+        + (table if portrait.settings else "It has no settings.\n")
+        + f"\n![{portrait.name} beside random search]({FIGURES}/{portrait.name}.svg)\n"
+    )
+
+
+def figure(portrait: Portrait) -> bytes:
+    """Return the curves of a strategy and of random search as SVG, one panel a task.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("the page of strategies", "report") from None
+    style: Any = {"svg.hashsalt": "nasbench", "svg.fonttype": "none", "font.size": 9}
+    with mpl.rc_context(style):
+        drawing = Figure(figsize=(9.6, 2.9), layout="constrained")
+        axes = drawing.subplots(1, len(portrait.panels), squeeze=False)[0]
+        for axis, panel in zip(axes, portrait.panels, strict=True):
+            _draw(axis, portrait, panel)
+        axes[0].set_ylabel(words.axis(portrait.panels[0].metric, 200).replace(" after", "\nafter"))
+        axes[-1].legend(loc="lower right", frameon=False)
+        content = io.BytesIO()
+        # Without a date, so that the same curves give the same bytes.
+        drawing.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
+
+
+def _draw(axis: Any, portrait: Portrait, panel: Panel) -> None:
+    timed = portrait.protocol != "standard"
+    unit, length = words.clock(float(panel.curve.grid[-1])) if timed else ("", 1.0)
+    lines = [(CHANCE, panel.chance, _CHANCE, "--")]
+    if portrait.name != CHANCE:
+        lines.append((portrait.name, panel.curve, _OURS, "-"))
+    for name, curve, colour, dash in lines:
+        late = _late(curve)
+        grid = curve.grid[late] / length
+        axis.plot(grid, curve.mean[late], dash, color=colour, label=name, linewidth=1.6)
+        axis.fill_between(
+            grid, curve.low[late], curve.high[late], color=colour, alpha=0.2, linewidth=0
+        )
+    axis.set_title(panel.benchmark, fontsize=9)
+    axis.set_xlabel(f"simulated time ({unit})" if timed else "evaluations")
+    axis.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _late(curve: Curve) -> slice:
+    """Return the part of a curve after a tenth of the budget: before it, all is steep."""
+    return slice(int(_EARLY * len(curve.grid)), None)

@@ -1,0 +1,94 @@
+"""The page of strategies: everything of every strategy, and figures that are the same twice."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nasbench_suite import cli, registry
+from nasbench_suite.campaigns.strategies import SECONDS, portray
+from nasbench_suite.core import MissingExtra
+from nasbench_suite.reports.strategies import figure, strategies_page, write_strategies
+
+NAMES = ("regularized_evolution", "random_search", "hyperband")
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory):
+    return portray(tmp_path_factory.mktemp("portrayed"), NAMES, evaluations=30, seeds=3)
+
+
+def test_each_strategy_is_compared_under_its_protocol(portraits):
+    assert [portrait.name for portrait in portraits] == list(NAMES)
+    assert [portrait.protocol for portrait in portraits] == ["standard"] * 2 + ["multi_fidelity"]
+    for portrait in portraits:
+        assert [panel.benchmark for panel in portrait.panels] == list(SECONDS)
+        assert portrait.overhead > 0
+        for panel in portrait.panels:
+            assert panel.score.strategy == portrait.name
+            assert panel.chance_score.strategy == "random_search"
+            assert panel.curve.mean[-1] == pytest.approx(panel.score.mean)
+            assert panel.curve.runs == panel.chance.runs == 3
+    # Budgets are evaluations under the one protocol and seconds under the other.
+    assert portraits[0].panels[0].curve.grid[-1] == 30
+    assert portraits[2].panels[0].curve.grid[-1] == SECONDS["nasbench201/cifar10"]
+
+
+def test_the_page_has_words_settings_and_results(portraits):
+    page = strategies_page(portraits)
+    for portrait in portraits:
+        assert f"\n## {portrait.name}\n" in page
+        assert portrait.text.splitlines()[0] in page
+        assert portrait.text.splitlines()[-1] in page
+        assert f"![{portrait.name} beside random search](strategies/{portrait.name}.svg)" in page
+        for panel in portrait.panels:
+            assert f"{panel.score.mean:.2f} ± " in page
+    assert "| `population_size` | `10` | `10` | `100` | `100` |" in page
+    assert "It has no settings." in page
+
+
+def test_figures_are_drawn_and_the_same_twice(portraits, tmp_path):
+    page = write_strategies(portraits, tmp_path)
+    assert page == tmp_path / "strategies.md"
+    for portrait in portraits:
+        drawn = (tmp_path / "strategies" / f"{portrait.name}.svg").read_bytes()
+        assert drawn == figure(portrait)
+        for benchmark in SECONDS:
+            assert benchmark.encode() in drawn
+    assert b"simulated time (h)" in drawn
+    assert b"test accuracy" in drawn
+
+
+def test_another_curve_is_another_figure(portraits):
+    portrait = portraits[0]
+    panel = portrait.panels[0]
+    curve = replace(panel.curve, mean=panel.curve.mean - np.linspace(1, 2, len(panel.curve.mean)))
+    other = replace(portrait, panels=(replace(panel, curve=curve), *portrait.panels[1:]))
+    assert figure(other) != figure(portrait)
+
+
+def test_without_the_extra(portraits, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra, match=r"nasbench-suite\[report\]"):
+        write_strategies(portraits, tmp_path)
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_the_command(tmp_path, capsys):
+    given = ["portray", "--evaluations", "12", "--seeds", "2", "--out", str(tmp_path)]
+    assert cli.main([*given, "--strategies", "random_search"]) == 0
+    assert f"page: {tmp_path / 'strategies.md'}" in capsys.readouterr().out
+    assert cli.main([*given, "--strategies", "random_serch"]) == 2
+    assert "did you mean random_search" in capsys.readouterr().err
+
+
+def test_every_strategy_says_what_it_is():
+    """The first line of a file is a title, and a paragraph follows."""
+    for name in registry.names("strategies"):
+        title, blank, *rest = sys.modules[
+            registry.load("strategies", name).__module__
+        ].__doc__.splitlines()
+        assert title.endswith(".")
+        assert blank == ""
+        assert rest
