@@ -26,7 +26,7 @@ from nasbench_suite.core import (
     NasbenchError,
 )
 from nasbench_suite.files import write_whole
-from nasbench_suite.settings import complete
+from nasbench_suite.settings import complete, one_of
 from nasbench_suite.spaces.base import Space
 
 MODEL: Final = "model.npz"
@@ -37,6 +37,16 @@ _ABOUT: Final = "about"
 
 # What a constructor is given; its other parameters are settings.
 _GIVEN: Final = frozenset({"space"})
+
+
+def encoding_of(space: Space, encoding: str) -> str:
+    """Return an encoding of a space, `one_hot` in place of `path` where it has no paths.
+
+    Raises:
+        InvalidSetting: the space has no such encoding.
+    """
+    chosen = "one_hot" if encoding == "path" not in space.encodings else encoding
+    return one_of("encoding", chosen, space.encodings)
 
 
 class NotFitted(NasbenchError, RuntimeError):

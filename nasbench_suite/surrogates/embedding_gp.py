@@ -34,7 +34,7 @@ from nasbench_suite.settings import at_least, between, one_of, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._encoders import BiLstms
 from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale
-from nasbench_suite.surrogates.base import Surrogate
+from nasbench_suite.surrogates.base import Surrogate, encoding_of
 
 _WEIGHT_DECAY: Final = 5e-4
 # A member has settled when its likelihood is so near to a moving average of this weight for the
@@ -167,8 +167,7 @@ class EmbeddingGp(Surrogate):
         self._members = at_least("members", members, 1)
         self._share = share_of("share", share)
         self._recurrent = one_of("encoder", encoder, ("perceptron", "lstm")) == "lstm"
-        self._encoding = "one_hot" if encoding == "path" not in space.encodings else encoding
-        one_of("encoding", self._encoding, space.encodings)
+        self._encoding = encoding_of(space, encoding)
         self._layers = at_least("layers", layers, 1)
         self._width = at_least("width", width, 1)
         self._iterations = at_least("iterations", iterations, 1)

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats
-from nasbench_suite.settings import above, at_least, one_of, share_of
+from nasbench_suite.settings import above, at_least, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale
-from nasbench_suite.surrogates.base import Surrogate
+from nasbench_suite.surrogates.base import Surrogate, encoding_of
 
 
 class MlpEnsemble(Surrogate):
@@ -86,11 +86,8 @@ class MlpEnsemble(Surrogate):
         self._batch = at_least("batch", batch, 1)
         self._rate = above("learning_rate", learning_rate, 0.0)
         self._share = share_of("share", share)
-        self._encoding = "one_hot" if encoding == "path" not in space.encodings else encoding
-        # Raises where the space lacks the encoding.
-        self._inputs = space.encode([], one_of("encoding", self._encoding, space.encodings)).shape[
-            1
-        ]
+        self._encoding = encoding_of(space, encoding)
+        self._inputs = space.encode([], self._encoding).shape[1]
         self._networks: Perceptrons
         self._scale: Scale
 
