@@ -274,11 +274,12 @@ def _report(given: argparse.Namespace) -> None:
 def _portray(given: argparse.Namespace) -> None:
     from nasbench_suite import registry
     from nasbench_suite.campaigns.strategies import portray
-    from nasbench_suite.reports.strategies import write_strategies
+    from nasbench_suite.reports.strategies import check_drawing, write_strategies
 
+    check_drawing()
     portraits = portray(
         given.out / "runs",
-        _names(given.strategies) if given.strategies else registry.names("strategies"),
+        _names(given.strategies) if given.strategies is not None else registry.names("strategies"),
         evaluations=given.evaluations,
         seeds=given.seeds,
         progress=_Progress(),

@@ -15,7 +15,7 @@ from time import process_time
 from typing import Any, Final
 
 from nasbench_suite import registry
-from nasbench_suite.core import Budget, Metric
+from nasbench_suite.core import Budget, InvalidSetting, Metric
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.run import run
 from nasbench_suite.scoring.curves import Curve
@@ -78,9 +78,12 @@ def portray(
 
     Raises:
         UnknownName: there is no such strategy.
+        InvalidSetting: none is named, or one twice.
         MissingExtra: one needs a package that is not installed.
         OutputError: the folder holds something else, or cannot be written.
     """
+    if not names or len(set(names)) < len(names):
+        raise InvalidSetting("name at least one strategy, and each once")
     kinds: dict[str, type[Strategy]] = {
         name: registry.load("strategies", name) for name in dict.fromkeys((CHANCE, *names))
     }

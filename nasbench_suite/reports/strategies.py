@@ -22,6 +22,18 @@ _CHANCE: Final = "#666666"
 _EARLY: Final = 0.1
 
 
+def check_drawing() -> None:
+    """See that figures can be drawn, before hours are spent on what they are to show.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingExtra("the page of strategies", "report") from None
+
+
 def write_strategies(portraits: Sequence[Portrait], folder: Path) -> Path:
     """Write the page `strategies.md` and its figures into a folder, and return the page.
 
@@ -89,11 +101,10 @@ def figure(portrait: Portrait) -> bytes:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("the page of strategies", "report") from None
+    check_drawing()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     style: Any = {"svg.hashsalt": "nasbench", "svg.fonttype": "none", "font.size": 9}
     with mpl.rc_context(style):
         drawing = Figure(figsize=(9.6, 2.9), layout="constrained")

@@ -15,7 +15,8 @@ its space; the default is for budgets of a hundred or two. Departures: the ensem
 perceptrons on the space's encoding, where the paper's have learned embeddings. The paper ends at
 the full size; here the search goes on with batches from the neighbours, one gene away, of the
 `beam` best architectures of any size. As in the paper, of architectures with the same canonical
-form one is enough. With several trials in flight, a size grows from those that were told by then.
+form one is enough; where none of a new form is near, one is drawn at random. With several trials
+in flight, a size grows from those that were told by then.
 """
 
 from __future__ import annotations

@@ -81,6 +81,16 @@ class Perceptrons:
             reach = np.sqrt(6.0 / weights.shape[1])
             weights[...] = rng.uniform(-reach, reach, weights.shape)
 
+    def restore(self, parameters: Floats) -> None:
+        """Take over the parameters of networks of this shape.
+
+        Raises:
+            ValueError: they are of another shape.
+        """
+        if parameters.shape != self.parameters.shape:
+            raise ValueError(f"its parameters are {parameters.shape}, not {self.parameters.shape}")
+        self.parameters[...] = parameters
+
     def _views(self, flat: Floats) -> list[tuple[Floats, Floats]]:
         views, at = [], 0
         for inputs, outputs in pairwise(self.sizes):

@@ -35,6 +35,19 @@ MODEL: Final = "model.npz"
 _FORMAT: Final = "nasbench-surrogate-1"
 _ABOUT: Final = "about"
 
+# What reading a damaged model runs into; unknown ways to compress are runtime errors.
+_DAMAGE: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    OSError,
+    BadZipFile,
+    NasbenchError,
+)
+
 # What a constructor is given; its other parameters are settings.
 _GIVEN: Final = frozenset({"space"})
 
@@ -45,8 +58,8 @@ def encoding_of(space: Space, encoding: str) -> str:
     Raises:
         InvalidSetting: the space has no such encoding.
     """
-    chosen = "one_hot" if encoding == "path" not in space.encodings else encoding
-    return one_of("encoding", chosen, space.encodings)
+    chosen = one_of("encoding", encoding, dict.fromkeys((*space.encodings, "path")))
+    return chosen if chosen in space.encodings else "one_hot"
 
 
 class NotFitted(NasbenchError, RuntimeError):
@@ -158,11 +171,13 @@ class Surrogate(ABC):
             ):
                 if about[what] != expected:
                     raise ValueError(f"its {what} is {about[what]!r}, not {expected!r}")
+            if not all(np.isfinite(array).all() for array in arrays.values()):
+                raise ValueError("it holds numbers that are not finite")
             model = cls(space, **about["settings"])
             model._restore(arrays)
         except FileNotFoundError:
             raise DataNotFound(f"{folder} holds no model: it has no {MODEL}") from None
-        except (ValueError, KeyError, TypeError, EOFError, BadZipFile, NasbenchError) as error:
+        except _DAMAGE as error:
             raise DamagedInput(f"{path} is no model of {cls.__name__}: {error}") from None
         model._fitted = True
         return model
@@ -179,7 +194,7 @@ class Surrogate(ABC):
 
     @abstractmethod
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what `_state` returned.
+        """Take over what `_state` returned, or arrays of finite numbers that say they are it.
 
         Raises:
             KeyError, ValueError: an array is missing or of another shape.

@@ -261,6 +261,6 @@ class EmbeddingGp(Surrogate):
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         inputs = self._encode([]).shape[-1]
         self._networks = self._draw(inputs, np.random.default_rng(0))
-        self._networks.parameters[...] = arrays["parameters"]
+        self._networks.restore(arrays["parameters"])
         self._scale = Scale(*arrays["scale"].tolist())
         self._know(arrays["embeddings"], arrays["targets"])

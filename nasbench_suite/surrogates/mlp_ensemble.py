@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats
-from nasbench_suite.settings import above, at_least, share_of
+from nasbench_suite.settings import at_least, between, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale
 from nasbench_suite.surrogates.base import Surrogate, encoding_of
@@ -84,7 +84,7 @@ class MlpEnsemble(Surrogate):
         self._hidden = [at_least("width", width, 1)] * at_least("layers", layers, 0)
         self._epochs = at_least("epochs", epochs, 1)
         self._batch = at_least("batch", batch, 1)
-        self._rate = above("learning_rate", learning_rate, 0.0)
+        self._rate = between("learning_rate", learning_rate, 0.0, 1.0)
         self._share = share_of("share", share)
         self._encoding = encoding_of(space, encoding)
         self._inputs = space.encode([], self._encoding).shape[1]
@@ -118,5 +118,5 @@ class MlpEnsemble(Surrogate):
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         sizes = (self._inputs, *self._hidden, 1)
         self._networks = Perceptrons(self._members, sizes, np.random.default_rng(0))
-        self._networks.parameters[...] = arrays["parameters"]
+        self._networks.restore(arrays["parameters"])
         self._scale = Scale(*arrays["scale"].tolist())

@@ -75,6 +75,13 @@ def test_without_the_extra(portraits, monkeypatch, tmp_path):
     assert not list(tmp_path.rglob("*.*"))
 
 
+@pytest.mark.parametrize("names", ["", ",", "bananas,bananas"])
+def test_no_strategy_or_one_twice_is_refused(tmp_path, capsys, names):
+    assert cli.main(["portray", "--strategies", names, "--out", str(tmp_path / "out")]) == 2
+    assert "each once" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command(tmp_path, capsys):
     given = ["portray", "--evaluations", "12", "--seeds", "2", "--out", str(tmp_path)]
     assert cli.main([*given, "--strategies", "random_search"]) == 0
