@@ -47,6 +47,11 @@ class ModelBased(Strategy):
             chosen = self._choose()
         return chosen or [self._fresh.draw()]
 
+    def _best(self) -> list[Arch]:
+        """Return the architectures that were told, the best first."""
+        order = np.argsort(-np.array(self._scores), kind="stable")
+        return [self._archs[place] for place in order.tolist()]
+
     @abstractmethod
     def _choose(self) -> list[Arch]:
         """Return at most `batch` architectures that were not seen; none leaves it to chance."""

@@ -93,8 +93,7 @@ class Bananas(ModelBased):
 
     def _pool(self) -> list[Arch]:
         """Return mutations of the best architectures that were not seen, each once."""
-        order = np.argsort(-np.array(self._scores), kind="stable")[: self._parents]
-        parents = [self._archs[place] for place in order.tolist()]
+        parents = self._best()[: self._parents]
         pool: dict[Arch, None] = {}
         # Most mutations of a parent may be seen already.
         for turn in range(10 * self._candidates):

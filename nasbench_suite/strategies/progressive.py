@@ -94,11 +94,6 @@ class Progressive(ModelBased):
             self._unseen(near for arch in best for near in self.space.neighbours(arch))
         )
 
-    def _best(self) -> list[Arch]:
-        """Return the architectures that were told, the best first."""
-        order = np.argsort(-np.array(self._scores), kind="stable")
-        return [self._archs[place] for place in order.tolist()]
-
     def _grown(self, arch: Arch) -> Iterable[Arch]:
         """Yield the architectures with one more gene that differs from its first choice."""
         for place, choices in enumerate(self.space.genes):

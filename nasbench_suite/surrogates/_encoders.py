@@ -48,12 +48,6 @@ class BiLstms:
         self._layers: Final = self._views(self.parameters)
         self._slopes: Final = self._views(self._gradient)
 
-    def restore(self, parameters: Floats) -> None:
-        """Take over the parameters of networks of this shape; see `Perceptrons.restore`."""
-        if parameters.shape != self.parameters.shape:
-            raise ValueError(f"its parameters are {parameters.shape}, not {self.parameters.shape}")
-        self.parameters[...] = parameters
-
     def _views(self, flat: Floats) -> list[_Layer]:
         views, at, width = [], 0, self._width
         for fed in self._inputs:

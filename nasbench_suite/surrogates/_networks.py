@@ -38,6 +38,17 @@ class Scale(NamedTuple):
         return values * self.spread + self.centre
 
 
+def take_over(parameters: Floats, stored: Floats) -> None:
+    """Set the parameters of networks to those that were stored of others of their shape.
+
+    Raises:
+        ValueError: they are of another shape.
+    """
+    if stored.shape != parameters.shape:
+        raise ValueError(f"its parameters are {stored.shape}, not {parameters.shape}")
+    parameters[...] = stored
+
+
 class Adam:
     """Adam (Kingma and Ba, ICLR 2015, algorithm 1), which moves parameters in place."""
 
@@ -80,16 +91,6 @@ class Perceptrons:
         for weights, _ in self._layers:
             reach = np.sqrt(6.0 / weights.shape[1])
             weights[...] = rng.uniform(-reach, reach, weights.shape)
-
-    def restore(self, parameters: Floats) -> None:
-        """Take over the parameters of networks of this shape.
-
-        Raises:
-            ValueError: they are of another shape.
-        """
-        if parameters.shape != self.parameters.shape:
-            raise ValueError(f"its parameters are {parameters.shape}, not {self.parameters.shape}")
-        self.parameters[...] = parameters
 
     def _views(self, flat: Floats) -> list[tuple[Floats, Floats]]:
         views, at = [], 0

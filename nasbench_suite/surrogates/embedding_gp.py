@@ -33,7 +33,7 @@ from nasbench_suite.core import Arch, Floats
 from nasbench_suite.settings import at_least, between, one_of, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._encoders import BiLstms
-from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale
+from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale, take_over
 from nasbench_suite.surrogates.base import Surrogate, encoding_of
 
 _WEIGHT_DECAY: Final = 5e-4
@@ -261,6 +261,6 @@ class EmbeddingGp(Surrogate):
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         inputs = self._encode([]).shape[-1]
         self._networks = self._draw(inputs, np.random.default_rng(0))
-        self._networks.restore(arrays["parameters"])
+        take_over(self._networks.parameters, arrays["parameters"])
         self._scale = Scale(*arrays["scale"].tolist())
         self._know(arrays["embeddings"], arrays["targets"])

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Arch, Floats
 from nasbench_suite.settings import at_least, between, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale
+from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale, take_over
 from nasbench_suite.surrogates.base import Surrogate, encoding_of
 
 
@@ -118,5 +118,5 @@ class MlpEnsemble(Surrogate):
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         sizes = (self._inputs, *self._hidden, 1)
         self._networks = Perceptrons(self._members, sizes, np.random.default_rng(0))
-        self._networks.restore(arrays["parameters"])
+        take_over(self._networks.parameters, arrays["parameters"])
         self._scale = Scale(*arrays["scale"].tolist())
