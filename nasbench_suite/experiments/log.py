@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, replace
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from nasbench_suite.core import Budget, DamagedInput, Run, Trial
@@ -45,14 +46,14 @@ def dump(run: Run, space: Space) -> str:
     header["trials"] = len(run.trials)
     lines = [_encode(header)]
     for trial in run.trials:
-        line: dict[str, Any] = {
-            "architecture": space.format(trial.arch),
-            "objective": trial.values.get(run.objective),
-            "cost": trial.cost,
-        }
-        if vary:
-            line["epochs"] = trial.epochs
-        lines.append(_encode(line))
+        value = trial.values.get(run.objective)
+        objective = "null" if value is None else _digits(value)
+        # Written by hand, since a general encoder takes as long as the trial itself.
+        line = (
+            f'{{"architecture":{encode_basestring_ascii(space.format(trial.arch))},'
+            f'"objective":{objective},"cost":{_digits(trial.cost)}'
+        )
+        lines.append(f'{line},"epochs":{_encode(trial.epochs)}}}' if vary else f"{line}}}")
     lines.append("")
     return "\n".join(lines)
 
@@ -110,6 +111,13 @@ def _trial(entry: Any, number: int, run: Run, space: Space, epochs: int | None) 
         status="failed" if failed else "ok",
         score=-math.inf if failed else sign * value,
     )
+
+
+def _digits(value: float) -> str:
+    """Return the shortest decimals that give back a number, as JSON has them."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} cannot be logged")
+    return float.__repr__(value)
 
 
 def _number(value: Any) -> float:

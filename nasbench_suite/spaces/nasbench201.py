@@ -8,6 +8,7 @@ ICLR 2020, section 2; the same space is the topology space of NATS-Bench (Dong e
 from __future__ import annotations
 
 from functools import cached_property
+from operator import getitem
 from typing import Final
 
 import numpy as np
@@ -66,7 +67,7 @@ class Nasbench201(Space):
 
     def format(self, arch: Arch) -> str:
         """Return the cell as the published string."""
-        a, b, c, d, e, f = (words[gene] for words, gene in zip(_WORDS, arch, strict=True))
+        a, b, c, d, e, f = map(getitem, _WORDS, arch)
         return f"|{a}+|{b}{c}+|{d}{e}{f}"
 
     def from_naslib(self, operations: Arch) -> Arch:

@@ -13,7 +13,8 @@ trials do not enter it.
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar
+from operator import itemgetter
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from nasbench_suite.core import Arch, Proposal, Trial
 from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Strategy
+
+_SCORE: Final = itemgetter(0)
 
 
 class RegularizedEvolution(Strategy):
@@ -61,8 +64,9 @@ class RegularizedEvolution(Strategy):
             self._born += 1
             return Proposal(self.space.sample(self.rng))
         alive = self._population
-        picks = [int(u * len(alive)) for u in self.rng.random(self._sample).tolist()]
-        _, parent = max((alive[pick] for pick in picks), key=lambda member: member[0])
+        count = len(alive)
+        sample = [alive[int(u * count)] for u in self.rng.random(self._sample).tolist()]
+        _, parent = max(sample, key=_SCORE)
         return Proposal(self.space.mutate(parent, self.rng))
 
     def _tell(self, trial: Trial) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nasbench_suite import Budget, run
+from nasbench_suite import Budget, registry, run
+from nasbench_suite.core import Trial
 from nasbench_suite.experiments import log
 
 RUNS = 500
@@ -20,28 +21,39 @@ PROPOSALS = {
 }
 
 
-@pytest.mark.parametrize("strategy", ["random_search", "regularized_evolution", "local_search"])
-def test_500_runs(side_by_side, beside, ratios, table, benchmark, peer, strategy):
+STRATEGIES = ["random_search", "regularized_evolution", "local_search"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_trial(side_by_side, beside, table, peer, strategy):
+    """A trial beside one of the same strategy that asks the peer; neither writes logs."""
+    budget = Budget(evaluations=EVALUATIONS)
+
+    def ours():
+        for seed in range(RUNS // 5):
+            run(strategy, table, budget=budget, seed=seed)
+
+    others = []
+    if peer is not None:
+        loop = _simulate(peer, strategy, table.space)
+        others.append(beside("nats_bench, same strategy", loop, EVALUATIONS, faster=50.0))
+    if strategy == "random_search":
+        by_hand = _by_hand(table, RUNS // 5)
+        others.append(
+            beside("the same draws and look-ups by hand", by_hand, RUNS // 5 * EVALUATIONS)
+        )
+    side_by_side(f"{strategy}, a trial", ours, *others, count=RUNS // 5 * EVALUATIONS, rounds=5)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_500_runs(ratios, table, benchmark, strategy):
     budget = Budget(evaluations=EVALUATIONS)
 
     def ours():
         for seed in range(RUNS):
             log.dump(run(strategy, table, budget=budget, seed=seed), table.space)
 
-    others = []
-    if peer is not None:
-        others.append(beside("nats_bench", _simulate(peer), EVALUATIONS, faster=50.0))
-    if strategy == "random_search":
-        others.append(
-            beside("the same draws and look-ups by hand", _by_hand(table), RUNS * EVALUATIONS)
-        )
-    side_by_side(
-        f"{strategy}, a trial",
-        ours,
-        *others,
-        count=RUNS * EVALUATIONS,
-        rounds=3,
-    )
+    benchmark.pedantic(ours, rounds=3, iterations=1)
     if benchmark.stats is not None:  # not --benchmark-disable
         what = f"{strategy}, {RUNS} runs of {EVALUATIONS} evaluations, logs included"
         ratios.add(what, benchmark.stats.stats.min, limit=LIMITS.get(strategy))
@@ -66,7 +78,7 @@ def test_a_proposal(side_by_side, beside, table, strategy):
     )
 
 
-def _by_hand(table):
+def _by_hand(table, runs):
     """Random search without the suite: a generator, a dictionary, two arrays and a list."""
     genes = table.space.genes
     seen = table.query_many(np.arange(table.rows), "val_accuracy", epochs=12)
@@ -74,7 +86,7 @@ def _by_hand(table):
     number = {arch: index for index, arch in enumerate(table.space)}
 
     def search():
-        for seed in range(RUNS):
+        for seed in range(runs):
             rng = np.random.default_rng(seed)
             trials = []
             for _ in range(EVALUATIONS):
@@ -86,13 +98,17 @@ def _by_hand(table):
     return search
 
 
-def _simulate(peer):
-    """A loop over the samples of nats_bench, again and again: no strategy, look-ups alone."""
+def _simulate(peer, name, space):
+    """A search whose trials are answered by the samples of nats_bench, again and again."""
     archs = (peer.strings * EVALUATIONS)[:EVALUATIONS]
+    kind = registry.load("strategies", name)
 
     def search():
         peer.api.reset_time()
-        for arch in archs:
-            peer.api.simulate_train_eval(arch, "cifar10", hp="12")
+        strategy = kind(space, rng=np.random.default_rng(0))
+        for number, asked in enumerate(archs):
+            arch = strategy.ask().arch
+            value, _, _, spent = peer.api.simulate_train_eval(asked, "cifar10", hp="12")
+            strategy.tell(Trial(number, arch, 12, {}, spent, "ok", value))
 
     return search
