@@ -274,11 +274,12 @@ def _report(given: argparse.Namespace) -> None:
 def _portray(given: argparse.Namespace) -> None:
     from nasbench_suite import registry
     from nasbench_suite.campaigns.strategies import portray
+    from nasbench_suite.files import claim
     from nasbench_suite.reports.strategies import check_drawing, write_strategies
 
     check_drawing()
     portraits = portray(
-        given.out / "runs",
+        claim(given.out),
         _names(given.strategies) if given.strategies is not None else registry.names("strategies"),
         evaluations=given.evaluations,
         seeds=given.seeds,
@@ -290,10 +291,10 @@ def _portray(given: argparse.Namespace) -> None:
 
 def _reproduce(given: argparse.Namespace) -> None:
     from nasbench_suite.campaigns.reproduction import reproduce
-    from nasbench_suite.files import write_whole
+    from nasbench_suite.files import claim, write_whole
     from nasbench_suite.reports.reproduction import reproduction_page
 
-    rows = reproduce(given.out, runs=given.seeds, progress=_Progress())
+    rows = reproduce(claim(given.out), runs=given.seeds, progress=_Progress())
     page = reproduction_page(rows)
     write_whole(given.out / "reproduction.md", page)
     if given.json:

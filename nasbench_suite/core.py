@@ -43,9 +43,10 @@ class UnknownName(NasbenchError, LookupError):
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         known = sorted(known)
         # Names are compared without case, and a part of a name finds the whole.
+        asked = str(name).lower()
         lowered = {k.lower(): k for k in known}
-        near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=3)]
-        near += [k for k in known if len(name) > 2 and name.lower() in k.lower() and k not in near]
+        near = [lowered[m] for m in difflib.get_close_matches(asked, lowered, n=3)]
+        near += [k for k in known if len(asked) > 2 and asked in k.lower() and k not in near]
         if near:
             cure = f"did you mean {' or '.join(near[:3])}?"
         elif known:
@@ -100,6 +101,19 @@ def whole(value: Any) -> int | None:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return int(value)
     return None
+
+
+def finite(value: Any) -> float | None:
+    """Return a finite number of any numeric type as a float, and None for anything else."""
+    if type(value) is float:  # most are, and each trial asks
+        return value if math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 class Metric(NamedTuple):
@@ -201,15 +215,20 @@ class Budget:
         seconds: Any = self.seconds
         if evaluations is None and seconds is None:
             raise InvalidSetting("a budget needs a number of evaluations or of seconds")
-        if evaluations is not None and (not isinstance(evaluations, int) or evaluations < 1):
+        if evaluations is not None and (
+            isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1
+        ):
             raise InvalidSetting(
-                f"a budget of {evaluations} evaluations: a whole number of at least 1 is needed"
+                f"a budget of {evaluations!r} evaluations: a whole number of at least 1 is needed"
             )
         if seconds is not None:
-            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-                raise InvalidSetting(f"a budget of {seconds} seconds: a positive number is needed")
+            number = finite(seconds)
+            if number is None or number <= 0:
+                raise InvalidSetting(
+                    f"a budget of {seconds!r} seconds: a positive number is needed"
+                )
             # 20000 and 20000.0 are the same budget, and are written the same.
-            object.__setattr__(self, "seconds", float(seconds))
+            object.__setattr__(self, "seconds", number)
 
 
 @dataclass(frozen=True, slots=True)

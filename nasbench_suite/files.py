@@ -9,6 +9,7 @@ from typing import Final
 
 from nasbench_suite.core import OutputError
 
+RUNS: Final = "runs"
 PART: Final = ".part"
 """How the name of a file ends while it is being written."""
 
@@ -29,6 +30,19 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def claim(folder: Path) -> Path:
+    """Return the folder for the runs of a page, `runs`, within the folder for the page.
+
+    Raises:
+        OutputError: the page's folder holds something else, which would be written over.
+    """
+    runs = folder / RUNS
+    free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not free and not runs.is_dir():
+        raise OutputError(f"{folder} holds something else: name another folder")
+    return runs
 
 
 def _publish(temporary: Path, path: Path) -> None:

@@ -59,6 +59,8 @@ def load_class(kind: str, name: str) -> type[Any]:
     Raises:
         UnknownName: there is no such kind or name; near misses are named.
     """
+    if not isinstance(name, str):
+        raise UnknownName(KINDS.get(kind, "thing"), name, names(kind))
     if name in _files(kind):
         module = importlib.import_module(f"nasbench_suite.{kind}.{name}")
         found: type[Any] = getattr(module, "".join(part.capitalize() for part in name.split("_")))

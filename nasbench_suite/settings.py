@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
-from nasbench_suite.core import InvalidSetting, UnknownName
+from nasbench_suite.core import InvalidSetting, UnknownName, finite
+
+# Whole numbers beyond this are a slip of the hand, and some numpy functions choke on them.
+_MOST: Final = 2**31 - 1
+# How much of a value a message shows.
+_LONGEST: Final = 60
 
 
 def complete(
@@ -19,7 +25,8 @@ def complete(
 
     Raises:
         UnknownName: a setting or preset is given that the class does not have.
-        InvalidSetting: the settings are neither a mapping nor the name of a preset.
+        InvalidSetting: the settings are neither a mapping nor the name of a preset, or hold
+            something that JSON cannot write, and so no log.
     """
     # Imported here because it takes longer than a query.
     import inspect
@@ -38,7 +45,18 @@ def complete(
     for name in given or {}:
         if name not in defaults:
             raise UnknownName("setting", name, defaults, f" of {kind.__name__}")
-    return {**defaults, **(given or {})}
+    return {**defaults, **{name: _plain(name, value) for name, value in (given or {}).items()}}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as it comes back from a log: lists for tuples, strings for keys."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidSetting(
+            f"{name} is {_shown(value)}: it cannot be written to a log ({error}); settings are "
+            "numbers, words, true or false, null, and lists and tables of these"
+        ) from None
 
 
 def at_least(name: str, value: object, least: int) -> int:
@@ -47,8 +65,11 @@ def at_least(name: str, value: object, least: int) -> int:
     Raises:
         InvalidSetting: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidSetting(f"{name} is {value!r}: it is a whole number of at least {least}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+        raise InvalidSetting(
+            f"{name} is {_shown(value)}: it is a whole number of at least {least}"
+            + (f" and at most {_MOST:,}" if isinstance(value, int) and value > _MOST else "")
+        )
     return value
 
 
@@ -67,10 +88,11 @@ def between(name: str, value: object, low: float, high: float) -> float:
     Raises:
         InvalidSetting: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+    number = finite(value)
+    if number is None or not low < number < high:
         above = f"above {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
-        raise InvalidSetting(f"{name} is {value!r}: it is a number {above}")
-    return float(value)
+        raise InvalidSetting(f"{name} is {_shown(value)}: it is a finite number {above}")
+    return number
 
 
 def share_of(name: str, value: object, *, zero: bool = False) -> float:
@@ -79,15 +101,11 @@ def share_of(name: str, value: object, *, zero: bool = False) -> float:
     Raises:
         InvalidSetting: it is not.
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 <= value <= 1
-        or (value == 0 and not zero)
-    ):
+    number = finite(value)
+    if number is None or not 0 <= number <= 1 or (number == 0 and not zero):
         low = "from 0 to 1" if zero else "above 0 and at most 1"
-        raise InvalidSetting(f"{name} is {value!r}: it is a number {low}")
-    return float(value)
+        raise InvalidSetting(f"{name} is {_shown(value)}: it is a number {low}")
+    return number
 
 
 def one_of(name: str, value: object, known: Collection[str]) -> str:
@@ -97,5 +115,14 @@ def one_of(name: str, value: object, known: Collection[str]) -> str:
         InvalidSetting: it is not.
     """
     if not isinstance(value, str) or value not in known:
-        raise InvalidSetting(f"{name} is {value!r}: it is {' or '.join(known)}")
+        raise InvalidSetting(f"{name} is {_shown(value)}: it is {' or '.join(known)}")
     return value
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message shows it: the first of its digits, where it has hundreds."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -30,18 +30,34 @@ SECONDS: Final[Mapping[str, float]] = {
 }
 """The simulated budget of a run under `multi_fidelity`, by benchmark."""
 
+UNLEARNED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "reinforce": {"learning_rate": 1e-9},
+    "q_learning": {"learning_rate": 1e-12, "replays": 0},
+    "distribution_pruning": {"steps": 1000},
+    "edge_bandits": {"rate": 1e-9},
+}
+"""The settings that switch the learning of a strategy off and leave everything else as it is."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a strategy reached on a benchmark."""
+
+    curve: Curve
+    score: Score
+    """When the budget is spent."""
+
 
 @dataclass(frozen=True)
 class Panel:
-    """What a strategy reached on a benchmark, beside random search."""
+    """What a strategy reached on a benchmark, and beside it random search."""
 
     benchmark: str
     metric: Metric
-    curve: Curve
-    chance: Curve
-    score: Score
-    """When the budget is spent."""
-    chance_score: Score
+    reached: Outcome
+    chance: Outcome
+    unlearned: Outcome | None
+    """With its learning switched off, of a strategy in `UNLEARNED`."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,8 @@ def portray(
     """Compare strategies with random search.
 
     Args:
-        out: a folder, which gets the comparisons; what it holds already is not run again.
+        out: a folder, which gets one comparison a strategy and task; what it holds already is not
+            run again.
         names: the strategies, in the order of the result.
         evaluations: the budget of a run, and the length of the run whose overhead is measured.
         seeds: runs of each strategy and task.
@@ -84,63 +101,69 @@ def portray(
     """
     if not names or len(set(names)) < len(names):
         raise InvalidSetting("name at least one strategy, and each once")
-    kinds: dict[str, type[Strategy]] = {
-        name: registry.load("strategies", name) for name in dict.fromkeys((CHANCE, *names))
-    }
-    fidelity = [name for name, kind in kinds.items() if issubclass(kind, FidelityStrategy)]
-    standard = [name for name in kinds if name not in fidelity]
-    panels: dict[str, list[Panel]] = {name: [] for name in kinds}
-    for benchmark, seconds in SECONDS.items():
-        for protocol, group, budget in (
-            ("standard", standard, Budget(evaluations=evaluations)),
-            ("multi_fidelity", [CHANCE, *fidelity], Budget(seconds=seconds)),
-        ):
-            if len(group) == 1 and protocol == "multi_fidelity":
-                continue
-            experiment = compare(
-                [benchmark],
-                group,
-                budget=budget,
-                seeds=seeds,
-                out=out / protocol / benchmark.replace("/", "-"),
-                protocol=protocol,
-                progress=progress,
-            )
-            summary = summarise(experiment)
-            curves = summary.by_evaluations if protocol == "standard" else summary.by_seconds
-            scores = {score.strategy: score for score in summary.scores}
-            for name in standard if protocol == "standard" else fidelity:
-                panels[name].append(
-                    Panel(
-                        benchmark=benchmark,
-                        metric=summary.reported[benchmark],
-                        curve=curves[benchmark, name],
-                        chance=curves[benchmark, CHANCE],
-                        score=scores[name],
-                        chance_score=scores[CHANCE],
-                    )
-                )
-    return tuple(
-        Portrait(
-            name=name,
-            text=inspect.getdoc(sys.modules[kinds[name].__module__]) or "",
-            settings=kinds[name].settings(),
-            presets=kinds[name].presets,
-            protocol="multi_fidelity" if name in fidelity else "standard",
-            panels=tuple(panels[name]),
-            overhead=_overhead(name, name in fidelity, evaluations),
+    kinds: dict[str, type[Strategy]] = {name: registry.load("strategies", name) for name in names}
+
+    def outcome(
+        benchmark: str, name: str, protocol: str, settings: Mapping[str, Any] | None = None
+    ) -> tuple[Outcome, Metric]:
+        # Each in a folder of its own, so that others can be added later.
+        kept = name if settings is None else f"{name}-unlearned"
+        timed = protocol != "standard"
+        experiment = compare(
+            [benchmark],
+            [name],
+            budget=Budget(seconds=SECONDS[benchmark]) if timed else Budget(evaluations=evaluations),
+            seeds=seeds,
+            out=out / protocol / benchmark.replace("/", "-") / kept,
+            protocol=protocol,
+            settings={name: settings} if settings else None,
+            progress=progress,
         )
-        for name in names
-    )
+        summary = summarise(experiment)
+        curves = summary.by_seconds if timed else summary.by_evaluations
+        (score,) = summary.scores
+        return Outcome(curves[benchmark, name], score), summary.reported[benchmark]
+
+    chance: dict[tuple[str, str], Outcome] = {}
+    portraits = []
+    for name, kind in kinds.items():
+        protocol = "multi_fidelity" if issubclass(kind, FidelityStrategy) else "standard"
+        panels = []
+        for benchmark in SECONDS:
+            reached, metric = outcome(benchmark, name, protocol)
+            if (benchmark, protocol) not in chance:
+                chance[benchmark, protocol], _ = outcome(benchmark, CHANCE, protocol)
+            off = UNLEARNED.get(name)
+            panels.append(
+                Panel(
+                    benchmark=benchmark,
+                    metric=metric,
+                    reached=reached,
+                    chance=chance[benchmark, protocol],
+                    unlearned=outcome(benchmark, name, protocol, off)[0] if off else None,
+                )
+            )
+        portraits.append(
+            Portrait(
+                name=name,
+                text=inspect.getdoc(sys.modules[kind.__module__]) or "",
+                settings=kind.settings(),
+                presets=kind.presets,
+                protocol=protocol,
+                panels=tuple(panels),
+                overhead=_overhead(name, protocol, evaluations),
+            )
+        )
+    return tuple(portraits)
 
 
-def _overhead(name: str, fidelity: bool, evaluations: int) -> float:
+def _overhead(name: str, protocol: str, evaluations: int) -> float:
     begun = process_time()
     run(
         name,
         next(iter(SECONDS)),
         budget=Budget(evaluations=evaluations),
         seed=0,
-        protocol="multi_fidelity" if fidelity else "standard",
+        protocol=protocol,
     )
     return (process_time() - begun) / evaluations

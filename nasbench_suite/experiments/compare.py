@@ -30,6 +30,7 @@ from nasbench_suite.core import (
 from nasbench_suite.experiments import log
 from nasbench_suite.experiments.run import VERSION, prepare, run
 from nasbench_suite.files import PART, write_whole
+from nasbench_suite.settings import at_least
 
 FORMAT: Final = "nasbench-experiment-1"
 _FILE: Final = "experiment.json"
@@ -204,11 +205,14 @@ def _check_question(
     seeds: int,
     settings: Mapping[str, Mapping[str, Any] | str],
 ) -> None:
-    if seeds < 1:
-        raise InvalidSetting(f"{seeds} seeds: at least 1 is needed")
+    at_least("seeds", seeds, 1)
     for what, given in (("benchmark", benchmarks), ("strategy", strategies)):
+        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+            raise InvalidSetting(f"{what}: {given!r} is not a list of names")
         if not given or len(set(given)) < len(given):
             raise InvalidSetting(f"name at least one {what}, and each once")
+    if not isinstance(settings, Mapping):
+        raise InvalidSetting(f"settings are {settings!r}: they are a mapping by strategy")
     for name in settings:
         if name not in strategies:
             raise UnknownName("strategy", name, strategies, " in this comparison")

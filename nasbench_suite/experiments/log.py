@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
-from nasbench_suite.core import Budget, DamagedInput, Run, Trial
+from nasbench_suite.core import Budget, DamagedInput, Run, Trial, finite
 from nasbench_suite.spaces.base import Space
 
 FORMAT: Final = "nasbench-run-1"
@@ -122,6 +122,7 @@ def _digits(value: float) -> str:
 
 def _number(value: Any) -> float:
     """Return a finite number, and refuse what else JSON can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = finite(value)
+    if number is None:
         raise ValueError(f"{value!r} is not a number")
-    return value
+    return number

@@ -86,6 +86,8 @@ def prepare(
             cover its space, or a setting of the wrong type or out of range.
     """
     found = benchmark.protocol(protocol)
+    if not isinstance(budget, Budget):
+        raise InvalidSetting(f"budget is {budget!r}: give a Budget(evaluations=…, seconds=…)")
     if not benchmark.covers_space:
         raise InvalidSetting(
             f"{benchmark.benchmark} holds a sample of {benchmark.space.name}: it can be looked "
@@ -132,7 +134,7 @@ def run(
         InvalidArchitecture: the strategy proposed one that is not of the space.
     """
     number = whole(seed)
-    if number is None or number < 0:
+    if number is None or number < 0 or isinstance(seed, bool):
         raise InvalidSetting(f"seed {seed!r}: it is a whole number, 0 or more")
     asked: Benchmark = load(benchmark) if isinstance(benchmark, str) else benchmark
     rules, kind, complete = prepare(asked, protocol, budget, strategy, settings)

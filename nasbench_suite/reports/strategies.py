@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nasbench_suite.campaigns.strategies import CHANCE, Panel, Portrait
+from nasbench_suite.campaigns.strategies import CHANCE, UNLEARNED, Panel, Portrait
 from nasbench_suite.core import MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
 from nasbench_suite.scoring.curves import Curve
+from nasbench_suite.scoring.summary import Score
 
 PAGE: Final = "strategies.md"
 FIGURES: Final = "strategies"
@@ -19,7 +21,9 @@ FIGURES: Final = "strategies"
 # Told apart by colour-blind readers, on white (Wong, Nature Methods 2011).
 _OURS: Final = "#0072b2"
 _CHANCE: Final = "#666666"
+_UNLEARNED: Final = "#d55e00"
 _EARLY: Final = 0.1
+_OFF: Final = "learning switched off"
 
 
 def check_drawing() -> None:
@@ -49,7 +53,7 @@ def write_strategies(portraits: Sequence[Portrait], folder: Path) -> Path:
 
 def strategies_page(portraits: Sequence[Portrait]) -> str:
     """Return the page as Markdown."""
-    runs = portraits[0].panels[0].score.runs
+    runs = portraits[0].panels[0].reached.score.runs
     parts = [
         "# Search strategies\n",
         "What each strategy is, how it is set, and how it fares beside random search on the tasks "
@@ -69,16 +73,17 @@ def _overview(portraits: Sequence[Portrait], protocol: str) -> str:
     tasks = [panel.benchmark for panel in shown[0].panels]
     rows = [("strategy", *tasks, "a trial"), ("---",) * (len(tasks) + 2)]
     if protocol != "standard":
-        chance = (_result(panel.chance_score) for panel in shown[0].panels)
+        chance = (_result(panel.chance.score) for panel in shown[0].panels)
         rows.append((f"`{CHANCE}`", *chance, words.DASH))
     for portrait in shown:
-        results = (_result(panel.score) for panel in portrait.panels)
+        results = (_result(panel.reached.score) for panel in portrait.panels)
         rows.append((f"`{portrait.name}`", *results, f"{portrait.overhead * 1e3:.2f} ms"))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _result(score: Any) -> str:
-    return f"{score.mean:.2f} ± {(score.ci_high - score.ci_low) / 2:.2f}"
+def _result(score: Score) -> str:
+    reach = (score.ci_high - score.ci_low) / 2
+    return f"{score.mean:.2f}" + ("" if math.isnan(reach) else f" ± {reach:.2f}")
 
 
 def _section(portrait: Portrait) -> str:
@@ -91,8 +96,19 @@ def _section(portrait: Portrait) -> str:
     return (
         f"## {portrait.name}\n\n**{title}**\n{text}\n\n"
         + (table if portrait.settings else "It has no settings.\n")
+        + _ablation(portrait)
         + f"\n![{portrait.name} beside random search]({FIGURES}/{portrait.name}.svg)\n"
     )
+
+
+def _ablation(portrait: Portrait) -> str:
+    """Return what becomes of a strategy whose learning is switched off, if that was tried."""
+    without = [(panel.benchmark, panel.unlearned) for panel in portrait.panels if panel.unlearned]
+    if not without:
+        return ""
+    off = " and ".join(f"`{key}` {value}" for key, value in UNLEARNED[portrait.name].items())
+    found = words.listed([f"{_result(outcome.score)} on {task}" for task, outcome in without])
+    return f"\nWith its {_OFF} ({off}), all else equal, it reaches {found}.\n"
 
 
 def figure(portrait: Portrait) -> bytes:
@@ -121,10 +137,12 @@ def figure(portrait: Portrait) -> bytes:
 
 def _draw(axis: Any, portrait: Portrait, panel: Panel) -> None:
     timed = portrait.protocol != "standard"
-    unit, length = words.clock(float(panel.curve.grid[-1])) if timed else ("", 1.0)
-    lines = [(CHANCE, panel.chance, _CHANCE, "--")]
+    unit, length = words.clock(float(panel.reached.curve.grid[-1])) if timed else ("", 1.0)
+    lines = [(CHANCE, panel.chance.curve, _CHANCE, "--")]
+    if panel.unlearned is not None:
+        lines.append((_OFF, panel.unlearned.curve, _UNLEARNED, "-."))
     if portrait.name != CHANCE:
-        lines.append((portrait.name, panel.curve, _OURS, "-"))
+        lines.append((portrait.name, panel.reached.curve, _OURS, "-"))
     for name, curve, colour, dash in lines:
         late = _late(curve)
         grid = curve.grid[late] / length

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from nasbench_suite.core import Arch, InvalidSetting, NasbenchError, Proposal, Trial
+from nasbench_suite.core import Arch, InvalidSetting, NasbenchError, Proposal, Trial, finite
 from nasbench_suite.settings import complete
 from nasbench_suite.spaces.base import Space
 
@@ -76,7 +76,7 @@ class Strategy(ABC):
                 state = "was asked for another architecture"
             raise OutOfTurn(f"trial {trial.number} {state}")
         del self._in_flight[trial.number]
-        if trial.status != "ok" or not _finite(trial.score):
+        if trial.status != "ok" or finite(trial.score) is None:
             trial = trial._replace(status="failed", score=-math.inf)
         self._tell(trial)
 
@@ -111,14 +111,6 @@ class Strategy(ABC):
             UnknownName: a setting or preset is given that the strategy does not have.
         """
         return complete(cls, given, _GIVEN)
-
-
-def _finite(score: object) -> bool:
-    """Return whether a score is a finite number; whoever tells it may have none."""
-    try:
-        return math.isfinite(score)  # type: ignore[arg-type]
-    except (TypeError, OverflowError):
-        return False
 
 
 class FidelityStrategy(Strategy):

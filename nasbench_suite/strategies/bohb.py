@@ -6,7 +6,7 @@ Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimizati
 split into good and bad, a kernel density is fitted to each, candidates are drawn from the good one
 with wider kernels, and the candidate of the highest ratio of good to bad is asked. It may have been
 asked before. Results that are still out are not modelled. `hyperband` says how rungs come from the
-measured epochs; a single length leaves one rung, and the model alone guides the search.
+measured epochs.
 
 The defaults are the paper's, also under the name `paper`; `nats_bench` has those with which
 NATS-Bench's published code runs HpBandSter, the authors' code. It asks for a bandwidth factor of 3,

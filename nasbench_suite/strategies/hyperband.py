@@ -13,8 +13,8 @@ a bracket still costs the same. With steps of eta this is the paper's algorithm.
 training pays in full or only for the difference is the protocol's affair.
 
 With several trials in flight, the next bracket begins while the last results of a rung are still
-out. A failed trial ranks last in its rung. A protocol with a single training length leaves one
-rung, which is random search.
+out. A failed trial ranks last in its rung. A run refuses a protocol with a single training length,
+where one rung would be left, which is random search.
 """
 
 from __future__ import annotations

@@ -139,6 +139,11 @@ class Optuna(Strategy):
         """Turn whatever Optuna raises into an error of ours that names the sampler."""
         try:
             yield
+        except ImportError as error:
+            raise InvalidSetting(
+                f"{self._title} needs a package that is not installed: {error}; install it, or "
+                "take another sampler"
+            ) from error
         except Exception as error:
             raise InvalidSetting(f"{self._title}: {error}") from error
 

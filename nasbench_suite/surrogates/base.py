@@ -48,6 +48,9 @@ _DAMAGE: Final = (
     NasbenchError,
 )
 
+# Values are fitted up to this size.
+_LARGEST: Final = 1e100
+
 # What a constructor is given; its other parameters are settings.
 _GIVEN: Final = frozenset({"space"})
 
@@ -102,15 +105,27 @@ class Surrogate(ABC):
             rng: where every random number comes from.
 
         Raises:
-            InvalidSetting: there are fewer than 2, their numbers differ, or a value is not finite.
+            InvalidArchitecture: one is not of the space; the message says which and why.
+            InvalidSetting: there are fewer than 2, their numbers differ, or a value is not a
+                finite number; the message says which.
         """
-        values = np.asarray(y, dtype=np.float64)
-        if len(archs) < 2 or values.shape != (len(archs),) or not np.isfinite(values).all():
+        checked = self._checked(archs)
+        try:
+            values = np.asarray(y, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidSetting(f"the values to fit are not all numbers: {error}") from None
+        if len(checked) < 2 or values.shape != (len(checked),):
             raise InvalidSetting(
-                f"{len(archs)} architectures and values of shape {values.shape}: a surrogate is "
-                "fitted to at least 2, each with one finite value"
+                f"{len(checked)} architectures and values of shape {values.shape}: a surrogate is "
+                "fitted to at least 2, each with one value"
             )
-        self._fit(archs, values, rng)
+        # Squares of larger ones are no numbers.
+        odd = np.flatnonzero(~(np.abs(values) < _LARGEST))
+        if len(odd):
+            raise InvalidSetting(
+                f"value {odd[0]} is {values[odd[0]]}: finite numbers below {_LARGEST:g} are fitted"
+            )
+        self._fit(checked, values, rng)
         self._fitted = True
         return self
 
@@ -119,14 +134,28 @@ class Surrogate(ABC):
 
         Raises:
             NotFitted: `fit` or `load` comes first.
+            InvalidArchitecture: one is not of the space; the message says which and why.
         """
         if not self._fitted:
             raise NotFitted(f"{type(self).__name__} predicts after it was fitted or loaded")
         if not len(archs):
             return np.empty(0), np.empty(0)
-        return self._predict(archs)
+        return self._predict(self._checked(archs))
 
-    def save(self, folder: Path) -> Path:
+    def _checked(self, archs: Sequence[Arch]) -> list[Arch]:
+        """Return architectures as plain tuples.
+
+        Raises:
+            InvalidArchitecture: one is not of the space.
+        """
+        fault = self.space.fault
+        # What a strategy hands over is plain already; others may give lists or numpy's numbers.
+        return [
+            arch if type(arch) is tuple and fault(arch) is None else self.space.check(arch)
+            for arch in archs
+        ]
+
+    def save(self, folder: Path | str) -> Path:
         """Write the model into a folder as `model.npz`, plain arrays, and return the file.
 
         The same model gives the same bytes.
@@ -147,18 +176,19 @@ class Surrogate(ABC):
         arrays = {_ABOUT: np.array(json.dumps(about, sort_keys=True)), **self._state()}
         save: Callable[..., None] = np.savez
         save(content, **arrays)
-        write_whole(folder / MODEL, content.getvalue())
-        return folder / MODEL
+        path = Path(folder) / MODEL
+        write_whole(path, content.getvalue())
+        return path
 
     @classmethod
-    def load(cls, folder: Path, space: Space) -> Self:
+    def load(cls, folder: Path | str, space: Space) -> Self:
         """Return the model that `save` wrote into a folder.
 
         Raises:
             DataNotFound: there is no model.
             DamagedInput: the file is damaged, or holds a model of another family or space.
         """
-        path = folder / MODEL
+        path = Path(folder) / MODEL
         try:
             # Read here, because numpy does not close a damaged file.
             with np.load(io.BytesIO(path.read_bytes())) as stored:

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from nasbench_suite import registry
-from nasbench_suite.core import Arch, DamagedInput, DataNotFound, InvalidSetting, UnknownName
+from nasbench_suite.core import (
+    Arch,
+    DamagedInput,
+    DataNotFound,
+    InvalidArchitecture,
+    InvalidSetting,
+    UnknownName,
+)
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates.base import NotFitted, Surrogate
 from nasbench_suite.testing.strategies import TinySpace, landscape
@@ -170,8 +177,18 @@ class SurrogateTests:
         """Too few, of other number, or not finite: `InvalidSetting`."""
         archs, rng = _drawn(space, 3, 0), np.random.default_rng(0)
         for count, y in ((0, []), (1, [1.0]), (3, [1.0, 2.0]), (3, [1.0, np.nan, 2.0])):
-            with pytest.raises(InvalidSetting, match="at least 2"):
+            with pytest.raises(InvalidSetting, match=r"at least 2|value 1 is nan"):
                 surrogate(space).fit(archs[:count], y, rng)
+
+    def test_architectures_of_another_space(self, surrogate: Kind, space: Space) -> None:
+        """They are refused, before a fit and after it."""
+        archs, rng = _drawn(space, 8, 0), np.random.default_rng(0)
+        odd = tuple(space.genes)
+        with pytest.raises(InvalidArchitecture):
+            surrogate(space).fit([*archs, odd], np.arange(len(archs) + 1.0), rng)
+        fitted = surrogate(space).fit(archs, np.arange(float(len(archs))), rng)
+        with pytest.raises(InvalidArchitecture):
+            fitted.predict([odd])
 
     def test_settings_are_complete(self, surrogate: Kind, space: Space) -> None:
         """`settings()` lists every keyword after `space` with its default, as JSON can hold it."""

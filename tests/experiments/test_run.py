@@ -10,10 +10,12 @@ from nasbench_suite.core import (
     Budget,
     InvalidArchitecture,
     InvalidSetting,
+    NasbenchError,
     NotMeasured,
     Proposal,
     UnknownName,
 )
+from nasbench_suite.experiments import log
 from nasbench_suite.experiments.run import VERSION, Evaluator, run, search
 from nasbench_suite.scoring.curves import ends
 from nasbench_suite.strategies.base import FidelityStrategy, Strategy
@@ -352,3 +354,56 @@ def test_a_preset_stands_for_its_settings():
         run(name, benchmark, budget=budget, seed=3, settings="papr")
     with pytest.raises(InvalidSetting, match="a mapping or a preset's name"):
         run(name, benchmark, budget=budget, seed=3, settings=3)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "settings"),
+    [
+        ("optuna", {"options": {"gamma": len}}),
+        ("edge_bandits", {"rate": float("nan")}),
+        ("edge_bandits", {"rate": 10**400}),
+        ("edge_bandits", {"window": 10**5000}),
+        ("q_learning", {1: 2}),
+        ("q_learning", 5),
+        (5, None),
+    ],
+)
+def test_settings_that_no_log_can_hold_are_refused(table, strategy, settings):
+    with pytest.raises(NasbenchError) as caught:
+        run(strategy, table, budget=Budget(evaluations=2), seed=0, settings=settings)
+    assert len(str(caught.value)) < 500
+
+
+def test_settings_are_as_a_log_gives_them_back(table):
+    """A tuple is a list, whoever reads it."""
+    budget = Budget(evaluations=12)
+    grid = {f"gene_{place}": (0, 1) for place in range(6)}
+    settings = {"sampler": "GridSampler", "options": {"search_space": grid}}
+    found = run("optuna", table, budget=budget, seed=0, settings=settings)
+    text = log.dump(found, table.space)
+    assert log.parse(text, table.space, "here").settings == found.settings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": True},
+        {"seed": "x"},
+        {"seed": 1.5},
+        {"budget": 5},
+        {"protocol": None},
+        {"strategy": None},
+    ],
+)
+def test_arguments_of_the_wrong_type_are_refused(table, wrong):
+    given = {"strategy": "random_search", "budget": Budget(evaluations=2), "seed": 0, **wrong}
+    with pytest.raises(NasbenchError):
+        run(given.pop("strategy"), table, **given)
+
+
+@pytest.mark.parametrize(
+    "budget", [{"evaluations": True}, {"seconds": True}, {"seconds": 10**400}, {"seconds": "5"}]
+)
+def test_a_budget_of_the_wrong_type_is_refused(budget):
+    with pytest.raises(InvalidSetting):
+        Budget(**budget)

@@ -26,13 +26,13 @@ def test_each_strategy_is_compared_under_its_protocol(portraits):
         assert [panel.benchmark for panel in portrait.panels] == list(SECONDS)
         assert portrait.overhead > 0
         for panel in portrait.panels:
-            assert panel.score.strategy == portrait.name
-            assert panel.chance_score.strategy == "random_search"
-            assert panel.curve.mean[-1] == pytest.approx(panel.score.mean)
-            assert panel.curve.runs == panel.chance.runs == 3
+            assert panel.reached.score.strategy == portrait.name
+            assert panel.chance.score.strategy == "random_search"
+            assert panel.reached.curve.mean[-1] == pytest.approx(panel.reached.score.mean)
+            assert panel.reached.curve.runs == panel.chance.curve.runs == 3
     # Budgets are evaluations under the one protocol and seconds under the other.
-    assert portraits[0].panels[0].curve.grid[-1] == 30
-    assert portraits[2].panels[0].curve.grid[-1] == SECONDS["nasbench201/cifar10"]
+    assert portraits[0].panels[0].reached.curve.grid[-1] == 30
+    assert portraits[2].panels[0].reached.curve.grid[-1] == SECONDS["nasbench201/cifar10"]
 
 
 def test_the_page_has_words_settings_and_results(portraits):
@@ -43,7 +43,7 @@ def test_the_page_has_words_settings_and_results(portraits):
         assert portrait.text.splitlines()[-1] in page
         assert f"![{portrait.name} beside random search](strategies/{portrait.name}.svg)" in page
         for panel in portrait.panels:
-            assert f"{panel.score.mean:.2f} ± " in page
+            assert f"{panel.reached.score.mean:.2f} ± " in page
     assert "| `population_size` | `10` | `10` | `100` | `100` |" in page
     assert "It has no settings." in page
 
@@ -63,8 +63,10 @@ def test_figures_are_drawn_and_the_same_twice(portraits, tmp_path):
 def test_another_curve_is_another_figure(portraits):
     portrait = portraits[0]
     panel = portrait.panels[0]
-    curve = replace(panel.curve, mean=panel.curve.mean - np.linspace(1, 2, len(panel.curve.mean)))
-    other = replace(portrait, panels=(replace(panel, curve=curve), *portrait.panels[1:]))
+    curve = panel.reached.curve
+    lower = replace(curve, mean=curve.mean - np.linspace(1, 2, len(curve.mean)))
+    reached = replace(panel.reached, curve=lower)
+    other = replace(portrait, panels=(replace(panel, reached=reached), *portrait.panels[1:]))
     assert figure(other) != figure(portrait)
 
 
@@ -88,6 +90,28 @@ def test_the_command(tmp_path, capsys):
     assert f"page: {tmp_path / 'strategies.md'}" in capsys.readouterr().out
     assert cli.main([*given, "--strategies", "random_serch"]) == 2
     assert "did you mean random_search" in capsys.readouterr().err
+
+
+def test_a_folder_can_be_extended_and_other_work_is_not_overwritten(tmp_path, capsys):
+    out = tmp_path / "out"
+    given = ["portray", "--evaluations", "12", "--seeds", "1", "--out", str(out)]
+    assert cli.main([*given, "--strategies", "random_search"]) == 0
+    logs = {path: path.stat().st_mtime_ns for path in out.rglob("*.jsonl")}
+    assert cli.main([*given, "--strategies", "random_search,edge_bandits"]) == 0
+    assert logs.items() < {path: path.stat().st_mtime_ns for path in out.rglob("*.jsonl")}.items()
+    page = (out / "strategies.md").read_text("utf-8")
+    # A single run has no interval.
+    assert "nan" not in page
+    assert "learning switched off (`rate` 1e-09)" in page
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "strategies.md").write_text("mine")
+    given[-1] = str(mine)
+    assert cli.main([*given, "--strategies", "random_search"]) == 2
+    assert "holds something else" in capsys.readouterr().err
+    assert (mine / "strategies.md").read_text() == "mine"
+    assert cli.main(["reproduce", "--out", str(mine), "--seeds", "2"]) == 2
+    assert [path.name for path in mine.iterdir()] == ["strategies.md"]
 
 
 def test_every_strategy_says_what_it_is():

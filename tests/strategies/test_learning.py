@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 
 from nasbench_suite import load, registry
+from nasbench_suite.campaigns.strategies import UNLEARNED
 from nasbench_suite.core import Budget, InvalidSetting, Trial
 from nasbench_suite.experiments.run import run
 from nasbench_suite.scoring.curves import reported
 
-# By strategy: how learning is switched off, with everything else as it is.
-UNLEARNED = {
-    "reinforce": {"learning_rate": 1e-9},
-    "q_learning": {"learning_rate": 1e-12, "replays": 0},
-    "distribution_pruning": {"steps": 1000},
-    "edge_bandits": {"rate": 1e-9},
-}
 LEARNERS = [
     ("reinforce", {}),
     ("q_learning", {"evaluations": 400}),
