@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nasbench_suite.benchmarks import load as load
     from nasbench_suite.core import Budget as Budget
     from nasbench_suite.experiments.compare import compare as compare
-    from nasbench_suite.experiments.compare import open_experiment as open_experiment
+    from nasbench_suite.experiments.experiment import open_experiment as open_experiment
     from nasbench_suite.experiments.run import run as run
     from nasbench_suite.reports.report import report as report
     from nasbench_suite.scoring.summary import summarise as summarise
@@ -28,7 +28,7 @@ _HOMES: Final = {
     "Table": "tables.store",
     "compare": "experiments.compare",
     "load": "benchmarks",
-    "open_experiment": "experiments.compare",
+    "open_experiment": "experiments.experiment",
     "pack": "tables.pack",
     "report": "reports.report",
     "run": "experiments.run",

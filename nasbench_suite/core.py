@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -61,6 +62,14 @@ class InvalidSetting(NasbenchError, ValueError):
     """A setting, budget or argument of the wrong type or out of range."""
 
 
+class FaultyStrategy(NasbenchError):
+    """A strategy's own code raised something, asked for rubbish, or changed what it was told."""
+
+
+class FailedRuns(NasbenchError):
+    """Some runs of a comparison were not made; the others are kept."""
+
+
 class DataNotFound(NasbenchError, FileNotFoundError):
     """A folder or file of data is missing."""
 
@@ -88,6 +97,16 @@ class MissingExtra(NasbenchError, ImportError):
         super().__init__(
             f"{what} needs a package that is not installed: pip install 'nasbench-suite[{extra}]'"
         )
+
+
+def raised(error: BaseException) -> str:
+    """Say what a user's own code raised, and at which line of which file."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    file, line = place.filename, place.lineno
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or file, error.lineno
+        error = SyntaxError(error.msg)
+    return f"{type(error).__name__}: {error} ({file}, line {line})"
 
 
 def whole(value: Any) -> int | None:
@@ -187,7 +206,7 @@ class Trial(NamedTuple):
     """One evaluated architecture, as a strategy is told of it and as a run records it."""
 
     number: int
-    """Counts the proposals of a run from 0."""
+    """Counts the proposals of a run from 0, in the order in which they were asked."""
     arch: Arch
     epochs: int | None
     values: Mapping[str, float]
@@ -201,19 +220,21 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When a run ends: after so many evaluations, or simulated seconds, whichever comes first.
+    """When a run ends: at whichever of these comes first.
 
     A trial that would end after the last second is not part of the run.
     """
 
     evaluations: int | None = None
     seconds: float | None = None
+    """Simulated: what the trials cost."""
+    real_seconds: float | None = None
+    """Of the clock on the wall, so that the same seed need not give the same run again."""
 
     def __post_init__(self) -> None:
         # Whatever a caller without a type checker may have given.
         evaluations: Any = self.evaluations
-        seconds: Any = self.seconds
-        if evaluations is None and seconds is None:
+        if evaluations is None and self.seconds is None and self.real_seconds is None:
             raise InvalidSetting("a budget needs a number of evaluations or of seconds")
         if evaluations is not None and (
             isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1
@@ -221,14 +242,17 @@ class Budget:
             raise InvalidSetting(
                 f"a budget of {evaluations!r} evaluations: a whole number of at least 1 is needed"
             )
-        if seconds is not None:
+        for name in ("seconds", "real_seconds"):
+            seconds: Any = getattr(self, name)
+            if seconds is None:
+                continue
             number = finite(seconds)
             if number is None or number <= 0:
                 raise InvalidSetting(
-                    f"a budget of {seconds!r} seconds: a positive number is needed"
+                    f"a budget of {seconds!r} {name.replace('_', ' ')}: a positive number is needed"
                 )
             # 20000 and 20000.0 are the same budget, and are written the same.
-            object.__setattr__(self, "seconds", number)
+            object.__setattr__(self, name, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +270,16 @@ class Run:
     direction: str
     """Whether more of it is better (`max`) or less (`min`)."""
     strategy: str
+    code: str | None
+    """The sha256 of the file with a user's own strategy; None for one that is installed."""
     settings: Mapping[str, Any]
     seed: int
     budget: Budget
+    workers: int
+    """How many trials were in flight on the simulated clock."""
     version: str
     """The version of the suite that ran it."""
     trials: tuple[Trial, ...]
+    """In the order in which they ended; with one worker that in which they were asked."""
+    overhead: float = field(default=math.nan, compare=False)
+    """The real seconds that the strategy itself took, which no log holds: they never repeat."""

@@ -3,7 +3,8 @@
 A file `nasbench_suite/strategies/local_search.py` with a class `LocalSearch` is the strategy
 `local_search`: the file name is the name, and the class is the name in capitals. Another
 package offers its own under the entry-point group `nasbench_suite.strategies` (likewise
-`spaces` and `surrogates`); such a name reads `package/name`.
+`spaces` and `surrogates`); such a name reads `package/name`. And a user's own file is named by its
+path and class, `./mine.py:MyStrategy`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,40 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from hashlib import sha256
+from importlib.abc import ExecutionLoader
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from nasbench_suite.core import UnknownName
+from nasbench_suite.core import (
+    DataNotFound,
+    FaultyStrategy,
+    InvalidSetting,
+    UnknownName,
+    raised,
+)
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 KINDS: Final = {"spaces": "space", "strategies": "strategy", "surrogates": "surrogate"}
 _NOT_A_NAME: Final = frozenset({"base"})
+
+
+class Named(NamedTuple):
+    """A class that was asked for by name."""
+
+    kind: type[Any]
+    name: str
+    """What it is called in logs and reports: without the path of a user's file."""
+    address: str
+    """The name with which any process of this machine finds it."""
+    code: str | None
+    """The sha256 of a user's file; None for what is installed."""
 
 
 @cache
@@ -59,8 +84,6 @@ def load_class(kind: str, name: str) -> type[Any]:
     Raises:
         UnknownName: there is no such kind or name; near misses are named.
     """
-    if not isinstance(name, str):
-        raise UnknownName(KINDS.get(kind, "thing"), name, names(kind))
     if name in _files(kind):
         module = importlib.import_module(f"nasbench_suite.{kind}.{name}")
         found: type[Any] = getattr(module, "".join(part.capitalize() for part in name.split("_")))
@@ -77,6 +100,65 @@ def _instance(kind: str, name: str) -> Any:
     return load_class(kind, name)()
 
 
+def find(kind: str, name: str) -> Named:
+    """Return the class of a name, or of a user's file: `./mine.py:MyStrategy`.
+
+    Raises:
+        UnknownName: there is no such kind or name; near misses are named.
+        DataNotFound: there is no such file.
+        FaultyStrategy: the file cannot be run; the message says why, and at which line.
+    """
+    if not isinstance(name, str):
+        raise UnknownName(KINDS.get(kind, "thing"), name, names(kind))
+    path, colon, wanted = name.rpartition(":")
+    if not (colon and path.endswith(".py")):
+        if name.endswith(".py"):
+            raise InvalidSetting(f"{name!r} names a file: say which class, as in {name}:MyClass")
+        return Named(load_class(kind, name), name, name, None)
+    file = Path(path).expanduser().resolve()
+    try:
+        code = file.read_bytes()
+    except OSError as error:
+        raise DataNotFound(f"cannot read {path}: {error.strerror or error}") from None
+    module = _run(file, code)
+    classes = {key: kind for key, kind in vars(module).items() if isinstance(kind, type)}
+    if wanted not in classes:
+        raise UnknownName("class", wanted, classes, f" in {path}")
+    digest = sha256(code).hexdigest()
+    return Named(classes[wanted], f"{file.stem}.{wanted}", f"{file}:{wanted}", digest)
+
+
+class _Code(ExecutionLoader):
+    """Loads a module from the very bytes whose sha256 is noted."""
+
+    def __init__(self, file: Path, code: bytes) -> None:
+        self._file, self._code = file, code
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self._file)
+
+    def get_source(self, fullname: str) -> str:
+        return importlib.util.decode_source(self._code)
+
+
+@cache
+def _run(file: Path, code: bytes) -> ModuleType:
+    """Return a user's file as a module; one that has changed is another module."""
+    # As when Python runs the file itself, what lies beside it can be imported.
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
+    name = f"{file.stem}_{sha256(code).hexdigest()[:12]}"
+    loader = _Code(file, code)
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(file)))
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise FaultyStrategy(f"{file} cannot be run: {raised(error)}") from error
+    return module
+
+
 def load(kind: str, name: str) -> Any:
     """Return what a name stands for: of a space the space itself, else the class.
 
@@ -86,4 +168,4 @@ def load(kind: str, name: str) -> Any:
     Raises:
         UnknownName: there is no such kind or name; near misses are named.
     """
-    return _instance(kind, name) if kind == "spaces" else load_class(kind, name)
+    return _instance(kind, name) if kind == "spaces" else find(kind, name).kind

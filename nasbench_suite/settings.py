@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Collection, Mapping
@@ -11,6 +12,7 @@ from nasbench_suite.core import InvalidSetting, UnknownName, finite
 
 # Whole numbers beyond this are a slip of the hand, and some numpy functions choke on them.
 _MOST: Final = 2**31 - 1
+PRESET: Final = "preset"
 # How much of a value a message shows.
 _LONGEST: Final = 60
 
@@ -21,35 +23,45 @@ def complete(
     """Return all settings of a class with their values: those given, else the defaults.
 
     Settings are the parameters of the constructor, but for those to leave out. The name of a
-    preset, one of the class's `presets`, stands for the settings that it lists.
+    preset, one of the class's `presets`, stands for the settings that it lists; so does a setting
+    `preset`, beside which others can be given.
 
     Raises:
         UnknownName: a setting or preset is given that the class does not have.
-        InvalidSetting: the settings are neither a mapping nor the name of a preset, or hold
-            something that JSON cannot write, and so no log.
+        InvalidSetting: the settings are neither a mapping nor the name of a preset, one without a
+            default is not given, or one holds what JSON cannot write, and so no log.
     """
-    # Imported here because it takes longer than a query.
-    import inspect
-
     parameters = inspect.signature(kind).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.name not in leave_out}
+    defaults = {
+        p.name: p.default
+        for p in parameters
+        if p.name not in leave_out and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
+    }
     if isinstance(given, str):
-        presets: Mapping[str, Mapping[str, Any]] = getattr(kind, "presets", {})
-        if given not in presets:
-            raise UnknownName("preset", given, presets, f" of {kind.__name__}")
-        given = presets[given]
+        given = {PRESET: given}
     if not isinstance(given, Mapping | None):
         raise InvalidSetting(
             f"settings of {kind.__name__} are {given!r}: they are a mapping or a preset's name"
         )
-    for name in given or {}:
+    own = dict(given or {})
+    if PRESET in own and PRESET not in defaults:
+        preset = own.pop(PRESET)
+        presets: Mapping[str, Mapping[str, Any]] = getattr(kind, "presets", {})
+        if not isinstance(preset, str) or preset not in presets:
+            raise UnknownName("preset", preset, presets, f" of {kind.__name__}")
+        own = {**presets[preset], **own}
+    for name in own:
         if name not in defaults:
             raise UnknownName("setting", name, defaults, f" of {kind.__name__}")
-    return {**defaults, **{name: _plain(name, value) for name, value in (given or {}).items()}}
+    return {name: _plain(name, value) for name, value in {**defaults, **own}.items()}
 
 
 def _plain(name: str, value: Any) -> Any:
     """Return a value as it comes back from a log: lists for tuples, strings for keys."""
+    if value is inspect.Parameter.empty:
+        raise InvalidSetting(f"{name} has no default: give it a value")
+    if value is None or type(value) in (bool, int, str):
+        return value
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:

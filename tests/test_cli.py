@@ -304,7 +304,7 @@ def compare(out, **changes):
         ({"strategies": "random_search,random_search"}, "each once"),
         ({"strategies": ","}, "at least one strategy"),
         ({"protocol": "standart"}, "did you mean standard"),
-        ({"seeds": "0"}, "at least 1 is needed"),
+        ({"seeds": "0"}, "a whole number of at least 1"),
         ({"evaluations": "0"}, "at least 1 is needed"),
         ({"evaluations": None, "seconds": "-1"}, "a positive number is needed"),
         ({"evaluations": None, "seconds": "nan"}, "a positive number is needed"),

@@ -1,125 +1,98 @@
 """Many runs: strategies x benchmarks x seeds, in a folder that can be completed later.
 
-    DIR/experiment.json                              what is asked
-    DIR/runs/<space>/<task>/<strategy>/<seed>.jsonl  one finished run a file
-
-The same question asked again of the same folder makes only the runs that are missing.
+The same question asked again of the same folder makes only the runs that are missing. Runs are made
+wherever an executor makes them; this process alone writes, so that others need not see the folder.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from queue import Empty, SimpleQueue
+from typing import Any, Final, NamedTuple
 
 from nasbench_suite import benchmarks as source
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import (
     Budget,
-    DamagedInput,
     DamagedTable,
-    DataNotFound,
+    FailedRuns,
     InvalidSetting,
+    NasbenchError,
     OutputError,
-    Run,
     UnknownName,
 )
+from nasbench_suite.executors import Inline, processes
 from nasbench_suite.experiments import log
-from nasbench_suite.experiments.run import VERSION, prepare, run
-from nasbench_suite.files import PART, write_whole
-from nasbench_suite.settings import at_least
+from nasbench_suite.experiments.experiment import FILE, OVERHEAD, Experiment
+from nasbench_suite.experiments.run import prepare, run
+from nasbench_suite.files import write_whole
+from nasbench_suite.registry import Named
+from nasbench_suite.settings import above, at_least
 
-FORMAT: Final = "nasbench-experiment-1"
-_FILE: Final = "experiment.json"
+PATIENCE: Final = 3600.0
+"""The seconds for which no run may end before those under way count as hanging."""
+_MOST: Final = 1_000_000
+"""How many seeds may be asked for: more are a slip of the hand."""
+_AHEAD: Final = 1000
+"""How many runs are submitted ahead of what has ended, enough for a large cluster."""
+_SHOWN: Final = 3
+"""How many failures a message has in full."""
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """What was asked, and the folder with the runs that answer it."""
+class Task(NamedTuple):
+    """A run to be made, as any process can be told of it."""
 
-    folder: Path
-    benchmarks: tuple[str, ...]
-    strategies: Mapping[str, Mapping[str, Any]]
-    """The settings of each strategy, all of them."""
-    seeds: int
-    """Runs use the seeds 0 to `seeds` - 1."""
+    benchmark: str
+    data: str
+    strategy: str
+    """What the comparison calls it."""
+    address: str
+    """With what the registry finds it."""
+    settings: Mapping[str, Any]
+    seed: int
     budget: Budget
+    workers: int
     protocol: str
-    data: Mapping[str, str]
-    """The sha256 of what answers, by benchmark."""
-    version: str = VERSION
 
-    @cached_property
-    def loaded(self) -> dict[str, Benchmark]:
-        """The benchmarks, by id.
+    def __str__(self) -> str:
+        return f"{self.strategy} on {self.benchmark}, seed {self.seed}"
 
-        Raises:
-            DamagedTable: one is not of the data that the experiment ran on.
-        """
-        found: dict[str, Benchmark] = {name: source.load(name) for name in self.benchmarks}
-        for name, benchmark in found.items():
-            if benchmark.data != self.data[name]:
-                raise DamagedTable(
-                    f"{self.folder} was run on other data of {name} (sha256 "
-                    f"{self.data[name][:12]}…, here {benchmark.data[:12]}…): "
-                    "bring back that version, or compare again in another folder"
-                )
-        return found
 
-    def path(self, benchmark: str, strategy: str, seed: int) -> Path:
-        """Return where the log of a run lies."""
-        return self.folder / "runs" / benchmark / strategy / f"{seed}.jsonl"
+def make(task: Task) -> tuple[str, float]:
+    """Make a run, and return its log and the real seconds that the strategy took.
 
-    def runs(self, benchmark: str, strategy: str) -> Iterator[Run]:
-        """Yield the runs of a strategy on a benchmark, by seed.
+    Raises:
+        DamagedTable: the data here are not those that the comparison is about.
+        FaultyStrategy, InvalidArchitecture, InvalidSetting: see `run`.
+    """
+    benchmark = _loaded(task.benchmark)
+    if benchmark.data != task.data:
+        raise DamagedTable(
+            f"the data of {task.benchmark} differ between machines (sha256 {task.data[:12]}… and "
+            f"{benchmark.data[:12]}…): install the same version on all"
+        )
+    made = run(
+        task.address,
+        benchmark,
+        budget=task.budget,
+        seed=task.seed,
+        protocol=task.protocol,
+        settings=task.settings,
+        workers=task.workers,
+    )
+    return log.dump(made, benchmark.space), made.overhead
 
-        Raises:
-            DataNotFound: one of them was not made yet.
-            DamagedInput: a log is damaged; the message names the file and line.
-        """
-        space = self.loaded[benchmark].space
-        for seed in range(self.seeds):
-            path = self.path(benchmark, strategy, seed)
-            try:
-                text = path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                raise DataNotFound(f"{path} is missing: run the same comparison again") from None
-            except UnicodeDecodeError as error:
-                raise DamagedInput(f"{path} is damaged: {error}") from None
-            found = log.parse(text, space, str(path))
-            self._check_run(found, benchmark, strategy, seed, path)
-            yield found
 
-    def _check_run(self, found: Run, benchmark: str, strategy: str, seed: int, path: Path) -> None:
-        """See that a log is of the run whose place it has.
-
-        Raises:
-            DamagedInput: it is not; the message says in what.
-        """
-        expected = {
-            "benchmark": benchmark,
-            "data": self.data[benchmark],
-            "protocol": self.protocol,
-            "strategy": strategy,
-            "settings": dict(self.strategies[strategy]),
-            "seed": seed,
-            "budget": self.budget,
-        }
-        for name, value in expected.items():
-            if getattr(found, name) != value:
-                raise DamagedInput(
-                    f"{path}, line 1: {name} is {getattr(found, name)!r} and should be "
-                    f"{value!r}; remove the file to have the run made again"
-                )
-
-    def to_json(self) -> str:
-        """Return the text of `experiment.json`."""
-        fields = asdict(self) | {"format": FORMAT}
-        del fields["folder"]
-        return json.dumps(fields, indent=2) + "\n"
+@lru_cache(maxsize=16)
+def _loaded(benchmark: str) -> Benchmark:
+    """Return a benchmark that stays open for the next run in this process."""
+    return source.load(benchmark)
 
 
 def compare(
@@ -127,85 +100,236 @@ def compare(
     strategies: Sequence[str],
     *,
     budget: Budget,
-    seeds: int,
+    seeds: int | Sequence[int],
     out: Path,
     protocol: str = "standard",
     settings: Mapping[str, Mapping[str, Any] | str] | None = None,
+    workers: int = 1,
+    executor: Executor | None = None,
+    patience: float = PATIENCE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Experiment:
     """Run every strategy on every benchmark with every seed, and leave the logs in `out`.
 
-    Runs that are there already are not made again, so an interrupted comparison goes on.
+    Runs that are there already are not made again, so an interrupted comparison goes on. A run
+    that fails does not keep the others from being made.
 
     Args:
         benchmarks: ids such as `nasbench201/cifar10`.
-        strategies: registered names.
+        strategies: registered names, or `path/to/mine.py:MyStrategy`.
         budget: of each run.
-        seeds: how many runs; their seeds count from 0.
+        seeds: how many runs, whose seeds count from 0; or the seeds themselves.
         out: a new folder, or one with the same comparison.
         protocol: what searches may see and pay.
         settings: of each strategy that does not take its defaults, or the name of its preset.
+        workers: how many trials each run has in flight on the simulated clock.
+        executor: where runs are made; see `executors`. Left out, it is this process, or, for a
+            strategy in a user's file, another one, which cannot take this one with it.
+        patience: if no run ends for so many real seconds, those under way count as hanging. A
+            strategy that hangs in this very process cannot be noticed.
         progress: called with the runs done and the runs in all, before the first and after each.
 
     Raises:
         UnknownName, InvalidSetting: something is asked for that is not there.
+        FaultyStrategy: a user's file cannot be run.
         DamagedTable: a benchmark's data are not what its card says.
         OutputError: `out` holds something else, or cannot be written.
+        FailedRuns: some runs were not made; the message says which and why.
     """
-    out = Path(out)
-    _check_question(benchmarks, strategies, seeds, settings or {})
+    settings = settings or {}
+    numbers = _seeds(seeds)
+    _check_names(benchmarks, strategies, settings)
+    at_least("workers", workers, 1)
+    above("patience", patience, 0)
+    named: dict[str, Named] = {}
+    complete: dict[str, dict[str, Any]] = {}
     loaded = {name: source.load(name) for name in benchmarks}
-    complete = {}
     for benchmark in loaded.values():
         source.verify(benchmark)
         for strategy in strategies:
-            own = (settings or {}).get(strategy)
-            _, _, complete[strategy] = prepare(benchmark, protocol, budget, strategy, own)
+            own = settings.get(strategy)
+            _, found, values = prepare(benchmark, protocol, budget, strategy, own)
+            named[found.name], complete[found.name] = found, values
+    if len(named) < len(strategies):
+        raise InvalidSetting("two strategies have the same name: rename a file or class")
     experiment = Experiment(
-        folder=out,
+        folder=Path(out),
         benchmarks=tuple(benchmarks),
         strategies=complete,
-        seeds=seeds,
+        code={name: found.code for name, found in named.items() if found.code is not None},
+        seeds=numbers,
         budget=budget,
+        workers=workers,
         protocol=protocol,
         data={name: benchmark.data for name, benchmark in loaded.items()},
     )
-    _check_folder(experiment)
-    todo = [(b, s, n) for b in benchmarks for s in strategies for n in range(seeds)]
-
-    def search(name: str, strategy: str, seed: int, budget: Budget) -> Run:
-        own = complete[strategy]
-        return run(
-            strategy, loaded[name], budget=budget, seed=seed, protocol=protocol, settings=own
+    experiment.check_folder()
+    # Seeds outermost: what is there after a while is of all strategies, and so is the time left.
+    tasks = [
+        Task(
+            benchmark=name,
+            data=experiment.data[name],
+            strategy=found.name,
+            address=found.address,
+            settings=complete[found.name],
+            seed=seed,
+            budget=budget,
+            workers=workers,
+            protocol=protocol,
         )
-
-    if budget.seconds is not None:
-        # Every run must have room for its first trial; better said before anything is written.
-        first = Budget(evaluations=1, seconds=budget.seconds)
-        for name, strategy, seed in todo:
-            if not experiment.path(name, strategy, seed).exists():
-                search(name, strategy, seed, first)
-    for done, (name, strategy, seed) in enumerate(todo):
+        for seed in numbers
+        for name in benchmarks
+        for found in named.values()
+    ]
+    todo = [task for task in tasks if not _path(experiment, task).exists()]
+    with ExitStack() as stack:
+        if executor is None:
+            own_code = experiment.code and todo
+            executor = stack.enter_context(processes(1)) if own_code else Inline()
+        if budget.seconds is not None:
+            # Each run must have room for its first trial; better said before anything is written.
+            first = Budget(evaluations=1, seconds=budget.seconds)
+            for _ in _made([task._replace(budget=first) for task in todo], executor, patience):
+                pass
+        done = len(tasks) - len(todo)
         if progress is not None:
-            progress(done, len(todo))
-        path = experiment.path(name, strategy, seed)
-        if not path.exists():
-            made = search(name, strategy, seed, budget)
-            if not (out / _FILE).is_file():
-                write_whole(out / _FILE, experiment.to_json())
-            write_whole(path, log.dump(made, loaded[name].space))
-    if progress is not None:
-        progress(len(todo), len(todo))
+            progress(done, len(tasks))
+        for task, (text, overhead) in _made(todo, executor, patience):
+            if not (experiment.folder / FILE).is_file():
+                write_whole(experiment.folder / FILE, experiment.to_json())
+            write_whole(_path(experiment, task), text)
+            _note(experiment, task, overhead)
+            done += 1
+            if progress is not None:
+                progress(done, len(tasks))
     return experiment
 
 
-def _check_question(
+def _made(
+    tasks: Sequence[Task], executor: Executor, patience: float
+) -> Iterator[tuple[Task, tuple[str, float]]]:
+    """Yield tasks with what was made of them, in the order in which they end.
+
+    Raises:
+        FailedRuns: after all the others, if some failed; at once, if none ends any more.
+    """
+    ended: SimpleQueue[Future[tuple[str, float]]] = SimpleQueue()
+    waiting: dict[Future[tuple[str, float]], Task] = {}
+    failed: list[tuple[Task, BaseException]] = []
+    ahead = iter(tasks)
+    # What runs in this process has ended when it is submitted, and is to be written then.
+    most = 1 if isinstance(executor, Inline) else _AHEAD
+    try:
+        while True:
+            for task in islice(ahead, most - len(waiting)):
+                future = executor.submit(make, task)
+                waiting[future] = task
+                future.add_done_callback(ended.put)
+            if not waiting:
+                break
+            try:
+                future = ended.get(timeout=patience)
+            except Empty:
+                begun = [task for future, task in waiting.items() if future.running()]
+                raise FailedRuns(
+                    f"no run ended for {patience:g} s; under way: "
+                    f"{_some(map(str, begun or waiting.values()))}. What was finished is kept; if "
+                    "the strategy is only slow, have more patience"
+                ) from None
+            error = future.exception()
+            if isinstance(error, BrokenExecutor):
+                # All that wait are broken with it; they are begun in the order of submission.
+                raise FailedRuns(
+                    f"a process died, out of memory or by the strategy's own doing; under way: "
+                    f"{_some(map(str, waiting.values()))}. What was finished is kept"
+                )
+            task = waiting.pop(future)
+            if error is None:
+                yield task, future.result()
+            else:
+                failed.append((task, error))
+    finally:
+        # A pool of processes that is then killed stumbles over what was cancelled (Python 3.11).
+        if not isinstance(executor, ProcessPoolExecutor):
+            for future in waiting:
+                future.cancel()
+    if failed:
+        # A strategy mostly fails in the same way whatever the seed.
+        alike: dict[tuple[str, str], list[Task]] = {}
+        for task, error in failed:
+            alike.setdefault((task.strategy, _reason(error)), []).append(task)
+        raise FailedRuns(
+            f"{len(failed):,} of {len(tasks):,} runs failed, and the others are kept: "
+            + _some(
+                f"{first}{f' and {len(more):,} more of its runs' if more else ''}: {reason}"
+                for (_, reason), (first, *more) in alike.items()
+            )
+        )
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, NasbenchError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory: ask for a smaller budget"
+    return f"{type(error).__name__}: {error}"
+
+
+def _some(words: Iterable[str]) -> str:
+    """Return the first of a list in words, and how many more there are."""
+    listed = list(words)
+    more = len(listed) - _SHOWN
+    return "; ".join(listed[:_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
+
+
+def _path(experiment: Experiment, task: Task) -> Path:
+    return experiment.path(task.benchmark, task.strategy, task.seed)
+
+
+def _note(experiment: Experiment, task: Task, overhead: float) -> None:
+    """Note the real seconds of a strategy.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    line = json.dumps([task.benchmark, task.strategy, task.seed, round(overhead, 6)])
+    path = experiment.folder / OVERHEAD
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _seeds(given: Any) -> tuple[int, ...]:
+    """Return the seeds that are asked for.
+
+    Raises:
+        InvalidSetting: there are none, too many, one twice, or one that is no seed.
+    """
+    if isinstance(given, int):
+        at_least("seeds", given, 1)
+        if given > _MOST:
+            raise InvalidSetting(f"{given:,} seeds: at most {_MOST:,} can be asked for")
+        return tuple(range(given))
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InvalidSetting(f"seeds are {given!r}: give their number, or a list of them")
+    found = tuple(at_least("a seed", seed, 0) for seed in given)
+    if not found or len(set(found)) < len(found):
+        raise InvalidSetting("name at least one seed, and each once")
+    return found
+
+
+def _check_names(
     benchmarks: Sequence[str],
     strategies: Sequence[str],
-    seeds: int,
     settings: Mapping[str, Mapping[str, Any] | str],
 ) -> None:
-    at_least("seeds", seeds, 1)
+    """See that names are lists of names, each once, and settings are of strategies among them.
+
+    Raises:
+        InvalidSetting, UnknownName: they are not.
+    """
     for what, given in (("benchmark", benchmarks), ("strategy", strategies)):
         if isinstance(given, str) or not all(isinstance(name, str) for name in given):
             raise InvalidSetting(f"{what}: {given!r} is not a list of names")
@@ -216,46 +340,3 @@ def _check_question(
     for name in settings:
         if name not in strategies:
             raise UnknownName("strategy", name, strategies, " in this comparison")
-
-
-def _check_folder(experiment: Experiment) -> None:
-    """See that the folder is free, or holds the same question.
-
-    Raises:
-        OutputError: it holds another experiment, or something else.
-    """
-    folder = experiment.folder
-    path = folder / _FILE
-    if path.is_file():
-        if path.read_text(encoding="utf-8", errors="replace") != experiment.to_json():
-            raise OutputError(
-                f"{folder} holds another experiment (see {path}): name another folder"
-            )
-    elif folder.exists() and not (folder.is_dir() and all(map(_is_part, folder.iterdir()))):
-        raise OutputError(f"{folder} holds something else: name another folder")
-
-
-def _is_part(path: Path) -> bool:
-    """Return whether a file is what a kill left of one that was being written."""
-    return path.name.endswith(PART)
-
-
-def open_experiment(folder: Path) -> Experiment:
-    """Return the experiment of a folder.
-
-    Raises:
-        DataNotFound: the folder holds none.
-        DamagedInput: its description is damaged.
-    """
-    path = folder / _FILE
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        if fields.pop("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
-        fields["budget"] = Budget(**fields["budget"])
-        fields["benchmarks"] = tuple(fields["benchmarks"])
-        return Experiment(folder=folder, **fields)
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataNotFound(f"{folder} holds no experiment: it has no {_FILE}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedInput(f"{path} does not describe an experiment: {error}") from None

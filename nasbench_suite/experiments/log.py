@@ -1,8 +1,9 @@
 """A run on disk: JSON lines, a header and then one line a trial.
 
-Numbers are the shortest decimals that give back the stored value. What follows from the rest is
-left out: a trial's number is its line, its end is the sum of costs. The header counts the trials,
-so that a log which lost its last lines is known. A finished run is whole on disk or not there.
+Numbers are the shortest decimals that give back the stored value. Trials come in the order in
+which they ended. What follows from the rest is left out: with one worker a trial's number is its
+line, and when trials ended is told by `clock.ends`. The header counts the trials, so that a log
+which lost its last lines is known. A finished run is whole on disk or not there.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from nasbench_suite.core import Budget, DamagedInput, Run, Trial, finite
+from nasbench_suite.experiments import clock
+from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
 
-FORMAT: Final = "nasbench-run-1"
+FORMAT: Final = "nasbench-run-2"
 
 # What reading a damaged log runs into.
 _DAMAGE: Final = (
@@ -28,6 +31,8 @@ _DAMAGE: Final = (
     RecursionError,
 )
 
+# What the header has of a run.
+_FIELDS: Final = [field for field in Run.__slots__ if field not in ("trials", "overhead")]
 _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -36,9 +41,9 @@ def dump(run: Run, space: Space) -> str:
 
     The header has the run's fields, the number of `trials`, and `epochs` if they are the same for
     all trials. Each other line has `architecture`, `objective` (null for a failed trial), `cost`,
-    and `epochs` where they vary.
+    `epochs` where they vary, and `number` where several workers may end in another order.
     """
-    header = {"format": FORMAT, **{f: getattr(run, f) for f in Run.__slots__ if f != "trials"}}
+    header = {"format": FORMAT, **{field: getattr(run, field) for field in _FIELDS}}
     header["budget"] = {k: v for k, v in asdict(run.budget).items() if v is not None}
     vary = len({trial.epochs for trial in run.trials}) > 1
     if run.trials and not vary:
@@ -53,7 +58,11 @@ def dump(run: Run, space: Space) -> str:
             f'{{"architecture":{encode_basestring_ascii(space.format(trial.arch))},'
             f'"objective":{objective},"cost":{_digits(trial.cost)}'
         )
-        lines.append(f'{line},"epochs":{_encode(trial.epochs)}}}' if vary else f"{line}}}")
+        if vary:
+            line += f',"epochs":{_encode(trial.epochs)}'
+        if run.workers > 1:
+            line += f',"number":{trial.number}'
+        lines.append(f"{line}}}")
     lines.append("")
     return "\n".join(lines)
 
@@ -87,6 +96,10 @@ def parse(text: str, space: Space, origin: str) -> Run:
             raise ValueError("the line is cut short")
         if len(trials) != count:
             raise ValueError(f"the header counts {count} trials, and there are {len(trials)}")
+        number = 1
+        clock.ends(trials, at_least("workers", run.workers, 1))
+        if len({trial.number for trial in trials}) < len(trials):
+            raise ValueError("two trials have the same number")
         return replace(run, trials=tuple(trials))
     except _DAMAGE as error:
         raise DamagedInput(
@@ -95,8 +108,9 @@ def parse(text: str, space: Space, origin: str) -> Run:
         ) from None
 
 
-def _trial(entry: Any, number: int, run: Run, space: Space, epochs: int | None) -> Trial:
+def _trial(entry: Any, place: int, run: Run, space: Space, epochs: int | None) -> Trial:
     """Return the trial of a line; `epochs` is what the header has."""
+    number = place if run.workers == 1 else at_least("number", entry["number"], 0)
     value, cost = entry["objective"], _number(entry["cost"])
     if cost < 0:
         raise ValueError(f"a cost of {cost}")

@@ -35,9 +35,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "lead": _lead(summary),
         "protocol": experiment.protocol,
         "budget": words.budget(experiment.budget),
-        "seeds": "0 (one run)"
-        if experiment.seeds == 1
-        else f"0 to {experiment.seeds - 1:,} ({experiment.seeds:,} runs)",
+        "seeds": words.seeds(experiment.seeds),
         "version": experiment.version,
         "asked": _asked(summary),
         "strategies": [
@@ -49,7 +47,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "notes": notes,
         "note": {name: number for number, name in enumerate(notes, start=1)},
         "alone": len(strategies) == 1,
-        "single": experiment.seeds == 1,
+        "single": len(experiment.seeds) == 1,
         "numbered": count(1),
         "figured": count(1),
     }
@@ -61,13 +59,13 @@ def content(summary: Summary) -> dict[str, Any]:
 def _lead(summary: Summary) -> str:
     experiment = summary.experiment
     budget = words.budget(experiment.budget)
-    runs = "One run" if experiment.seeds == 1 else f"{experiment.seeds:,} runs"
+    runs = "One run" if len(experiment.seeds) == 1 else f"{len(experiment.seeds):,} runs"
     things = (
         ("of each strategy", experiment.strategies),
         ("on each benchmark", experiment.benchmarks),
     )
     each = [phrase for phrase, named in things if len(named) > 1]
-    if experiment.seeds == 1 and not each:
+    if len(experiment.seeds) == 1 and not each:
         return f"One run of {budget}."
     return f"{' '.join([runs, *each])}, {budget} a run."
 
@@ -150,7 +148,7 @@ def _caption(summary: Summary, name: str, measured: str) -> dict[str, Any]:
     metric = summary.reported[name]
     found = y_range(summary, name)
     cut = found is not None and found.cut
-    single = summary.experiment.seeds == 1
+    single = len(summary.experiment.seeds) == 1
     panels = "a and b" if timed(summary, name) else "a"
     text = [
         f"{measured[:1].upper()}{measured[1:]} of the architecture that a search would name.",
@@ -160,7 +158,7 @@ def _caption(summary: Summary, name: str, measured: str) -> dict[str, Any]:
             if single
             else "mean over runs and 95 % interval of the mean."
         ),
-        f"Panel {'c' if timed(summary, name) else 'b'}: " + _finals(summary.experiment.seeds),
+        f"Panel {'c' if timed(summary, name) else 'b'}: " + _finals(len(summary.experiment.seeds)),
     ]
     if found is not None and cut:
         places = _places(summary, name)
@@ -232,7 +230,7 @@ def _overview(summary: Summary) -> dict[str, Any]:
 def _notes(summary: Summary) -> dict[str, str]:
     """Return how the numbers were computed, by what the template calls each note."""
     experiment = summary.experiment
-    several = experiment.seeds > 1
+    several = len(experiment.seeds) > 1
     notes = {
         "chosen": "After every trial, a search would name the architecture with the best objective "
         "among its trials of the longest training so far, the earlier of equals. The reported "

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from nasbench_suite.experiments.compare import open_experiment
+from nasbench_suite.experiments.experiment import open_experiment
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports.page import render
 from nasbench_suite.scoring.summary import Score, Summary, summarise

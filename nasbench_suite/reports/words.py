@@ -49,6 +49,17 @@ def plural(value: int, one: str, many: str | None = None) -> str:
     return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
+def seeds(given: Sequence[int]) -> str:
+    """Return seeds in words: those from 0 on as a range."""
+    if len(given) == 1:
+        return f"{given[0]} (one run)"
+    known = f"0 to {len(given) - 1:,}"
+    if tuple(given) != tuple(range(len(given))):
+        more = ", …" if len(given) > 8 else ""
+        known = ", ".join(map(str, given[:8])) + more
+    return f"{known} ({len(given):,} runs)"
+
+
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Return words as a list in a sentence."""
     if len(words) < 2:
@@ -95,4 +106,6 @@ def budget(given: Budget) -> str:
         parts.append(plural(given.evaluations, "evaluation"))
     if given.seconds is not None:
         parts.append(f"{duration(given.seconds)} of simulated time")
+    if given.real_seconds is not None:
+        parts.append(f"{duration(given.real_seconds)} of real time")
     return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")

@@ -9,24 +9,26 @@ import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import Floats, Ints, NotMeasured, Run
+from nasbench_suite.experiments import clock
 from nasbench_suite.scoring.intervals import mean_interval
 
 
 def incumbents(run: Run) -> Ints:
-    """Return, after each trial, the number of the trial whose architecture a search would name.
+    """Return, after each trial, the place of the trial whose architecture a search would name.
 
     That is the best objective among the trials of the longest training seen so far, the earlier
-    of equals; -1 as long as every trial has failed.
+    of equals; -1 as long as every trial has failed. Places count the trials in the order in which
+    they ended.
 
     Returns:
         An array (trials,).
     """
     chosen = np.full(len(run.trials), -1, dtype=np.int64)
     best, key = -1, (-1, -np.inf)
-    for trial in run.trials:
+    for place, trial in enumerate(run.trials):
         if trial.status == "ok" and (trial.epochs or 0, trial.score) > key:
-            best, key = trial.number, (trial.epochs or 0, trial.score)
-        chosen[trial.number] = best
+            best, key = place, (trial.epochs or 0, trial.score)
+        chosen[place] = best
     return chosen
 
 
@@ -57,7 +59,7 @@ def reported(run: Run, benchmark: Benchmark) -> Floats:
 
 def ends(run: Run) -> Floats:
     """Return when each trial ended, in simulated seconds or, without seconds, evaluations."""
-    return np.cumsum([trial.cost for trial in run.trials], dtype=np.float64)
+    return np.array(clock.ends(run.trials, run.workers))
 
 
 @dataclass(frozen=True)

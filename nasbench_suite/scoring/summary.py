@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from nasbench_suite.core import Floats, Ints, Metric
-from nasbench_suite.experiments.compare import Experiment
+from nasbench_suite.experiments.experiment import Experiment
 from nasbench_suite.scoring.curves import Curve, band, ends, reported
 from nasbench_suite.scoring.intervals import mean_interval
 

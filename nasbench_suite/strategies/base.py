@@ -18,7 +18,15 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from nasbench_suite.core import Arch, InvalidSetting, NasbenchError, Proposal, Trial, finite
+from nasbench_suite.core import (
+    Arch,
+    FaultyStrategy,
+    InvalidSetting,
+    NasbenchError,
+    Proposal,
+    Trial,
+    finite,
+)
 from nasbench_suite.settings import complete
 from nasbench_suite.spaces.base import Space
 
@@ -56,8 +64,14 @@ class Strategy(ABC):
 
         Raises:
             SpaceExhausted: there is nothing left to ask.
+            FaultyStrategy: a subclass returned something else than a proposal.
         """
         proposal = self._ask()
+        if type(proposal) is not Proposal or type(proposal.arch) is not tuple:
+            raise FaultyStrategy(
+                f"{type(self).__name__} asked for {proposal!r}: it should ask for a Proposal of an "
+                "architecture, a tuple of one small integer a gene"
+            )
         self._in_flight[self._asked] = proposal.arch
         self._asked += 1
         return proposal

@@ -13,11 +13,13 @@ from nasbench_suite.core import (
     DamagedInput,
     DamagedTable,
     DataNotFound,
+    FailedRuns,
     InvalidSetting,
     OutputError,
     UnknownName,
 )
 from nasbench_suite.experiments import log
+from nasbench_suite.experiments.experiment import OVERHEAD
 from nasbench_suite.experiments.run import run
 
 BENCHMARKS = ["nasbench201/cifar10", "nasbench201/imagenet16-120"]
@@ -37,9 +39,10 @@ def ask(out, **changes):
 
 
 def texts(folder):
-    """Return what every file holds, by its place in the folder."""
-    files = (path for path in Path(folder).rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    """Return what every file that is compared holds, by its place in the folder."""
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    kept = [path for path in files if path.name != OVERHEAD]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in kept}
 
 
 def times(folder):
@@ -133,7 +136,7 @@ def test_only_what_is_missing_is_made(undisturbed, made, missing):
     ask(made)
     after = times(made)
     assert texts(made) == texts(undisturbed)
-    assert [name for name in after if after[name] != before[name]] == [lost]
+    assert [name for name in after if after[name] != before[name]] == [OVERHEAD, lost]
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2, RUNS])
@@ -271,7 +274,13 @@ def test_an_empty_folder_may_be_named(undisturbed, tmp_path):
         ({"strategies": ["random_search"]}, UnknownName),
         ({"settings": {"local_search": {"starts": 0}}}, InvalidSetting),
         ({"settings": {"regularized_evolution": {"sample_size": "3"}}}, InvalidSetting),
-        ({"budget": Budget(seconds=0.1)}, InvalidSetting),
+        ({"budget": Budget(seconds=0.1)}, FailedRuns),
+        ({"seeds": []}, InvalidSetting),
+        ({"seeds": [3, 3]}, InvalidSetting),
+        ({"seeds": [-1]}, InvalidSetting),
+        ({"workers": 0}, InvalidSetting),
+        ({"patience": 0}, InvalidSetting),
+        ({"strategies": ["./nowhere.py:Mine", "local_search"]}, DataNotFound),
     ],
     ids=str,
 )
@@ -335,7 +344,7 @@ def test_a_damaged_experiment_is_refused(made):
         path.write_bytes(text[:size])
         with pytest.raises(DamagedInput, match="does not describe an experiment"):
             open_experiment(made)
-    for wrong in (b"[]", b"1", b"null", b"\xff", text.replace(b"experiment-1", b"experiment-2")):
+    for wrong in (b"[]", b"1", b"null", b"\xff", text.replace(b"experiment-2", b"experiment-1")):
         path.write_bytes(wrong)
         with pytest.raises(DamagedInput, match="does not describe an experiment"):
             open_experiment(made)
@@ -358,7 +367,7 @@ def test_a_log_in_another_place_is_refused(tmp_path):
 
 
 def test_a_budget_too_small_for_one_seed_writes_nothing(tmp_path):
-    with pytest.raises(InvalidSetting, match="too small"):
+    with pytest.raises(FailedRuns, match="too small"):
         compare(
             ["nasbench201/cifar10"],
             ["random_search"],

@@ -50,9 +50,11 @@ def a_run(trials=(), **changes):
         "objective": "loss",
         "direction": "max",
         "strategy": "random_search",
+        "code": None,
         "settings": {},
         "seed": 0,
         "budget": Budget(3),
+        "workers": 1,
         "version": "0.1.0",
     }
     return Run(trials=tuple(trials), **{**facts, **changes})
@@ -120,7 +122,7 @@ def test_a_real_run_is_read_back():
 def test_the_text_of_a_log():
     header, *lines, last = log.dump(SMALL, SPACE).split("\n")
     assert json.loads(header) == {
-        "format": "nasbench-run-1",
+        "format": "nasbench-run-2",
         "benchmark": "nasbench201/cifar10",
         "source": "table",
         "data": "0" * 64,
@@ -128,9 +130,11 @@ def test_the_text_of_a_log():
         "objective": "loss",
         "direction": "max",
         "strategy": "random_search",
+        "code": None,
         "settings": {},
         "seed": 0,
         "budget": {"evaluations": 3},
+        "workers": 1,
         "version": "0.1.0",
         "trials": 3,
     }
@@ -198,7 +202,7 @@ HEADER, FIRST, SECOND, THIRD, _ = log.dump(SMALL, SPACE).split("\n")
         (1, '"text"'),
         (1, "null"),
         (1, "{}"),
-        (1, HEADER.replace("nasbench-run-1", "nasbench-run-2")),
+        (1, HEADER.replace("nasbench-run-2", "nasbench-run-1")),
         (1, HEADER.replace('"seed":0,', "")),
         (1, HEADER.replace('"seed"', '"sead"')),
         (1, HEADER.replace('"trials":3', '"trials":"3"')),

@@ -151,7 +151,7 @@ def test_a_strategy_with_nothing_left_to_ask_ends_the_run(table):
         table,
         {"val_accuracy": lambda arch, epochs: float(sum(arch)), "train_seconds": lambda *_: 2.0},
     )
-    trials = search(strategy, Evaluator(numbered, table.protocol("standard")), Budget(100))
+    trials = search(strategy, Evaluator(numbered, table.protocol("standard")), Budget(100)).trials
     assert len(trials) == 8
 
 
@@ -228,7 +228,7 @@ def test_a_search_is_shown_the_objective_alone(table, strategy):
 def test_a_strategy_is_told_each_trial_once_and_in_order(table):
     rng = np.random.default_rng(0)
     strategy = scripted(table, [Proposal(table.space.sample(rng)) for _ in range(20)])
-    trials = search(strategy, Evaluator(table, table.protocol("standard")), Budget(20))
+    trials = search(strategy, Evaluator(table, table.protocol("standard")), Budget(20)).trials
     assert strategy.trials == trials
 
 
@@ -279,7 +279,7 @@ def test_each_fidelity_has_its_own_value_and_cost(table):
     arch, other = (1, 2, 3, 4, 3, 2), (3, 3, 3, 1, 3, 3)
     asked = [(arch, 12), (arch, 200), (other, 200), (other, 12), (arch, None)]
     strategy = scripted(table, [Proposal(*pair) for pair in asked])
-    trials = search(strategy, Evaluator(table, table.protocol("multi_fidelity")), Budget(5))
+    trials = search(strategy, Evaluator(table, table.protocol("multi_fidelity")), Budget(5)).trials
     assert [trial.epochs for trial in trials] == [12, 200, 200, 12, 200]
     for trial in trials:
         assert trial.score == table.query(trial.arch, "val_accuracy", epochs=trial.epochs)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nasbench_suite.core import Budget
-from nasbench_suite.experiments.compare import open_experiment
+from nasbench_suite.experiments.experiment import open_experiment
 from nasbench_suite.reports import words
 from nasbench_suite.reports.content import content
 from nasbench_suite.reports.figures import DASHES, DOTS, panels, plain, series, timed, y_range

@@ -27,6 +27,7 @@ def test_files(make):
     assert page == folder / "report.html"
     assert sorted(p.name for p in folder.iterdir()) == [
         "experiment.json",
+        "overhead.jsonl",
         "report.html",
         "runs",
         "scores.csv",

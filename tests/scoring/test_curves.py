@@ -23,7 +23,9 @@ def a_run(*trials):
         values = {} if score is None else {"a": score}
         score = -math.inf if score is None else score
         made.append(Trial(number, (number,), epochs, values, cost, status, score))
-    return Run("s/t", "table", "", "p", "a", "max", "x", {}, 0, Budget(1), "0", tuple(made))
+    return Run(
+        "s/t", "table", "", "p", "a", "max", "x", None, {}, 0, Budget(1), 1, "0", tuple(made)
+    )
 
 
 def plain(*scores):

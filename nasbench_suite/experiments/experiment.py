@@ -1,0 +1,203 @@
+"""What a comparison asked, and the folder with the runs that answer it.
+
+DIR/experiment.json                              what is asked
+DIR/runs/<space>/<task>/<strategy>/<seed>.jsonl  one finished run a file
+DIR/overhead.jsonl                               the real seconds that strategies took, a line
+a run; the rest is the same bytes each time
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from math import nan
+from pathlib import Path
+from typing import Any, Final
+
+from nasbench_suite import benchmarks as source
+from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.core import (
+    Budget,
+    DamagedInput,
+    DamagedTable,
+    DataNotFound,
+    OutputError,
+    Run,
+    finite,
+)
+from nasbench_suite.experiments import log
+from nasbench_suite.experiments.run import VERSION
+from nasbench_suite.files import PART
+
+FORMAT: Final = "nasbench-experiment-2"
+FILE: Final = "experiment.json"
+OVERHEAD: Final = "overhead.jsonl"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What was asked, and the folder with the runs that answer it."""
+
+    folder: Path
+    benchmarks: tuple[str, ...]
+    strategies: Mapping[str, Mapping[str, Any]]
+    """The settings of each strategy, all of them."""
+    code: Mapping[str, str]
+    """The sha256 of the file of each strategy that is a user's own."""
+    seeds: tuple[int, ...]
+    """The seed of each run of a strategy on a benchmark."""
+    budget: Budget
+    workers: int
+    """How many trials a run has in flight on the simulated clock."""
+    protocol: str
+    data: Mapping[str, str]
+    """The sha256 of what answers, by benchmark."""
+    version: str = VERSION
+
+    @cached_property
+    def loaded(self) -> dict[str, Benchmark]:
+        """The benchmarks, by id.
+
+        Raises:
+            DamagedTable: one is not of the data that the experiment ran on.
+        """
+        found: dict[str, Benchmark] = {name: source.load(name) for name in self.benchmarks}
+        for name, benchmark in found.items():
+            if benchmark.data != self.data[name]:
+                raise DamagedTable(
+                    f"{self.folder} was run on other data of {name} (sha256 "
+                    f"{self.data[name][:12]}…, here {benchmark.data[:12]}…): "
+                    "bring back that version, or compare again in another folder"
+                )
+        return found
+
+    def path(self, benchmark: str, strategy: str, seed: int) -> Path:
+        """Return where the log of a run lies."""
+        return self.folder / "runs" / benchmark / strategy / f"{seed}.jsonl"
+
+    def runs(self, benchmark: str, strategy: str) -> Iterator[Run]:
+        """Yield the runs of a strategy on a benchmark, by seed.
+
+        Raises:
+            DataNotFound: one of them was not made yet.
+            DamagedInput: a log is damaged; the message names the file and line.
+        """
+        space = self.loaded[benchmark].space
+        for seed in self.seeds:
+            path = self.path(benchmark, strategy, seed)
+            try:
+                text = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                raise DataNotFound(f"{path} is missing: run the same comparison again") from None
+            except UnicodeDecodeError as error:
+                raise DamagedInput(f"{path} is damaged: {error}") from None
+            found = log.parse(text, space, str(path))
+            self._check_run(found, benchmark, strategy, seed, path)
+            yield replace(found, overhead=self.overheads.get((benchmark, strategy, seed), nan))
+
+    @cached_property
+    def overheads(self) -> dict[tuple[str, str, int], float]:
+        """The real seconds of strategies, by benchmark, strategy and seed.
+
+        A line that a kill cut short is passed over: nothing that is compared depends on it.
+        """
+        try:
+            lines = (self.folder / OVERHEAD).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return {}
+        found = {}
+        for line in lines.splitlines():
+            try:
+                benchmark, strategy, seed, seconds = json.loads(line)
+                found[str(benchmark), str(strategy), int(seed)] = float(finite(seconds) or nan)
+            except (ValueError, TypeError, RecursionError):
+                continue
+        return found
+
+    def _check_run(self, found: Run, benchmark: str, strategy: str, seed: int, path: Path) -> None:
+        """See that a log is of the run whose place it has.
+
+        Raises:
+            DamagedInput: it is not; the message says in what.
+        """
+        expected = {
+            "benchmark": benchmark,
+            "data": self.data[benchmark],
+            "protocol": self.protocol,
+            "strategy": strategy,
+            "code": self.code.get(strategy),
+            "settings": dict(self.strategies[strategy]),
+            "seed": seed,
+            "budget": self.budget,
+            "workers": self.workers,
+        }
+        for name, value in expected.items():
+            if getattr(found, name) != value:
+                raise DamagedInput(
+                    f"{path}, line 1: {name} is {getattr(found, name)!r} and should be "
+                    f"{value!r}; remove the file to have the run made again"
+                )
+
+    def to_json(self) -> str:
+        """Return the text of `experiment.json`."""
+        fields = asdict(self) | {"format": FORMAT}
+        del fields["folder"]
+        return json.dumps(fields, indent=2) + "\n"
+
+    def check_folder(self) -> None:
+        """See that the folder is free, or holds the same question.
+
+        Raises:
+            OutputError: it holds another experiment, or something else.
+        """
+        path = self.folder / FILE
+        if path.is_file():
+            there = path.read_text(encoding="utf-8", errors="replace")
+            if there != self.to_json():
+                raise OutputError(
+                    f"{self.folder} holds another experiment ({_difference(there, self)}; see "
+                    f"{path}): name another folder"
+                )
+        elif self.folder.exists() and not (
+            self.folder.is_dir() and all(map(_is_part, self.folder.iterdir()))
+        ):
+            raise OutputError(f"{self.folder} holds something else: name another folder")
+
+
+def _difference(text: str, asked: Experiment) -> str:
+    """Say in what an experiment on disk is another than what is asked."""
+    try:
+        there, here = json.loads(text), json.loads(asked.to_json())
+        names = [name for name in here if there.get(name) != here[name]]
+    except (ValueError, AttributeError):
+        return "it cannot be read"
+    return f"it differs in {', '.join(names)}" if names else "it is written otherwise"
+
+
+def _is_part(path: Path) -> bool:
+    """Return whether a file is what a kill left of one that was being written."""
+    return path.name.endswith(PART)
+
+
+def open_experiment(folder: Path) -> Experiment:
+    """Return the experiment of a folder.
+
+    Raises:
+        DataNotFound: the folder holds none.
+        DamagedInput: its description is damaged.
+    """
+    path = folder / FILE
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if fields.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        fields["budget"] = Budget(**fields["budget"])
+        fields["benchmarks"] = tuple(fields["benchmarks"])
+        fields["seeds"] = tuple(fields["seeds"])
+        return Experiment(folder=folder, **fields)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataNotFound(f"{folder} holds no experiment: it has no {FILE}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedInput(f"{path} does not describe an experiment: {error}") from None
