@@ -1,0 +1,153 @@
+"""The command `nasbench`: every verb is a thin call to the public functions.
+
+Modules are imported by the verb that needs them, so that a query loads nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from nasbench_suite.core import NasbenchError
+
+_ARCH: Final = "the benchmark's own string, its number, or genes as 3,3,3,1,3,2 (not NASLib's)"
+_STRATEGY: Final = "names such as local_search, or a file of your own as ./mine.py:MyStrategy"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, or 2 for wrong input."""
+    given = _parser().parse_args(arguments)
+    try:
+        module, name = given.verb
+        getattr(importlib.import_module(f"nasbench_suite.cli.{module}"), name)(given)
+        if sys.stdout is not None:  # a caller may have closed it
+            sys.stdout.flush()
+    except NasbenchError as error:
+        print(f"nasbench: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `nasbench list | head -1`; what Python still
+        # holds of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"nasbench: {error}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("nasbench: out of memory: ask for a smaller budget", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nasbench: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nasbench", description="Neural architecture search benchmarks."
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, module: str, function: str, text: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.add_argument("--json", action="store_true", help="print JSON")
+        sub.set_defaults(verb=(module, function))
+        return sub
+
+    _add_look(verb)
+    _add_search(verb)
+    return parser
+
+
+_Verb = Callable[[str, str, str, str], argparse.ArgumentParser]
+
+
+def _add_look(verb: _Verb) -> None:
+    sub = verb("list", "look", "list_benchmarks", "list the benchmarks")
+    sub.add_argument("--check", action="store_true", help="compare all files with their sha256")
+
+    sub = verb("info", "look", "info", "say what a benchmark holds, and where it comes from")
+    sub.add_argument("benchmark", help="such as nasbench201/cifar10")
+
+    sub = verb("query", "look", "query", "look up an architecture")
+    sub.add_argument("benchmark", help="such as nasbench201/cifar10")
+    sub.add_argument("architecture", help=_ARCH)
+    sub.add_argument(
+        "--metric",
+        nargs="+",
+        metavar="M",
+        action="extend",
+        help="after the architecture; default: all",
+    )
+    sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
+    sub.add_argument("--seed", default="mean", help="mean (default), all, or a run from 0")
+
+    sub = verb("pack", "look", "pack_table", "make a table of published files")
+    sub.add_argument("importer", help="the format, such as nasbench201")
+    sub.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="default: the table's own place")
+
+
+def _add_search(verb: _Verb) -> None:
+    sub = verb("run", "search", "run_once", "search once")
+    sub.add_argument("benchmark", help="such as nasbench201/cifar10")
+    sub.add_argument("--strategy", required=True, metavar="S", help=_STRATEGY)
+    sub.add_argument("--seed", type=int, required=True, metavar="N")
+    _add_rules(sub, "KEY=VALUE", "a setting of the strategy, or preset=NAME; may be repeated")
+
+    sub = verb("compare", "search", "compare_strategies", "compare search strategies")
+    sub.add_argument("benchmarks", nargs="+", metavar="BENCHMARK")
+    sub.add_argument("--strategies", required=True, metavar="A,B,C", help=_STRATEGY)
+    sub.add_argument("--seeds", type=int, required=True, metavar="K", help="runs of each")
+    _add_rules(sub, "STRATEGY.KEY=VALUE", "a setting of a strategy; may be repeated")
+    sub.add_argument("--jobs", type=int, default=1, metavar="J", help="local processes (1)")
+    sub.add_argument(
+        "--executor", choices=("processes", "dask"), default="processes", help="where runs are made"
+    )
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://10.0.0.1:8786")
+    sub.add_argument(
+        "--patience",
+        type=float,
+        metavar="S",
+        help="real seconds without the end of any run after which strategies count as hanging",
+    )
+
+    sub = verb("report", "search", "write_report", "write the report of a comparison again")
+    sub.add_argument("folder", type=Path, metavar="DIR")
+
+    sub = verb("portray", "search", "portray_strategies", "write a page of all strategies")
+    sub.add_argument("--strategies", metavar="A,B,C", help="default: all")
+    sub.add_argument("--evaluations", type=int, default=200, metavar="N", help="of each run (200)")
+    sub.add_argument("--seeds", type=int, default=50, metavar="K", help="runs of each (50)")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    sub = verb("reproduce", "search", "reproduce_published", "repeat the searches of NATS-Bench")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    sub.add_argument("--seeds", type=int, default=500, metavar="K", help="runs of each (500)")
+
+
+def _add_rules(sub: argparse.ArgumentParser, setting: str, text: str) -> None:
+    """Add what a run and a comparison are asked alike."""
+    sub.add_argument("--evaluations", type=int, metavar="N", help="budget of a run")
+    sub.add_argument("--seconds", type=float, metavar="S", help="simulated, budget of a run")
+    sub.add_argument("--real-seconds", type=float, metavar="S", help="real, budget of a run")
+    sub.add_argument("--workers", type=int, default=1, metavar="W", help="simulated, of a run (1)")
+    sub.add_argument("--protocol", default="standard", metavar="P")
+    sub.add_argument("--set", action="append", default=[], metavar=setting, help=text)
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for, since that takes longer than a query."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(version("nasbench-suite"))
+        parser.exit()

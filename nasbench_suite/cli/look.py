@@ -1,0 +1,153 @@
+"""The verbs that look something up, and the one that makes a table of published files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nasbench_suite import benchmarks, resources
+from nasbench_suite.cli import words
+from nasbench_suite.core import NotMeasured, Record
+from nasbench_suite.tables.layout import CARD, INDEX
+from nasbench_suite.tables.store import Table
+
+
+def list_benchmarks(given: argparse.Namespace) -> None:
+    """List the benchmarks."""
+    rows = []
+    if given.check:
+        # A folder that has lost one of its files is still a table.
+        found = {f for file in (CARD, INDEX) for f in _tables(file)}
+        for folder in sorted(found):
+            benchmarks.check(folder)
+    for name, (folder, task) in benchmarks.names().items():
+        opened = Table.open(folder, task)
+        rows.append(
+            {
+                "benchmark": name,
+                "table": opened.name,
+                "architectures": opened.rows,
+                "covers_space": opened.covers_space,
+                "metrics": len(opened.metrics),
+                "reported": opened.reported,
+                **({"checked": True} if given.check else {}),
+            }
+        )
+    words.table(rows, given.json)
+
+
+def _tables(file: str) -> Iterable[Path]:
+    return resources.folders("datasets_tabular", file).values()
+
+
+def info(given: argparse.Namespace) -> None:
+    """Say what a benchmark holds."""
+    from nasbench_suite.tables.card import read_card
+
+    table = benchmarks.load(given.benchmark)
+    card = read_card(table.folder)
+    task = card["tasks"][table.task]
+    kept = [
+        {**metric, "measured": [m for m in metric["measured"] if table.task in m["tasks"]]}
+        for metric in card["metrics"]
+    ]
+    card = {**card, "tasks": {table.task: task}, "metrics": [m for m in kept if m["measured"]]}
+    if given.json:
+        print(json.dumps(card, indent=2))
+        return
+    print(f"{table.benchmark}: {card['title']} (version {card['version']})\n{card['description']}")
+    covered = "all of the space" if card["covers_space"] else f"of {card['space_size']:,}"
+    print(f"\n{card['architectures']:,} architectures, {covered}; {task['description']}")
+    if "optimum" in task:
+        best = task["optimum"]
+        after = f" after {best['epochs']} epochs" if best["epochs"] is not None else ""
+        print(f"Best {best['metric']}{after}: {best['value']:.4f}, number {best['index']}")
+        print(f"  {best['architecture']}")
+    print("\nProtocols")
+    for name, protocol in card["protocols"].items():
+        print(f"  {name}: {protocol['description']}")
+    print("\nMetrics")
+    words.columns(
+        [
+            (
+                metric["name"],
+                metric["unit"],
+                metric.get("split", ""),
+                {"max": "more is better", "min": "less is better", "none": ""}[metric["direction"]],
+                words.epochs(table.epochs(metric["name"])),
+                " and ".join(sorted({m["source"] for m in metric["measured"]})),
+            )
+            for metric in card["metrics"]
+        ]
+    )
+    for title in ("defects", "derived", "citations"):
+        print(f"\n{title.capitalize()}")
+        for line in card[title]:
+            print(f"  - {line}")
+    print(f"\nLicence: {card['licence']}; sources and more: {table.folder / 'card.toml'}")
+
+
+def query(given: argparse.Namespace) -> None:
+    """Look up an architecture."""
+    table = benchmarks.load(given.benchmark)
+    arch = words.architecture(given.architecture)
+    seed = words.seed(given.seed)
+    if given.metric:
+        records = [
+            table.record(arch, name, epochs=given.epochs, seed=seed) for name in given.metric
+        ]
+    else:
+        table.record(arch, "params") if "params" in table.metrics else table.query(arch)
+        records = list(_everything(table, arch, given.epochs, seed))
+        if not records or given.epochs not in (None, *(record.epochs for record in records)):
+            raise NotMeasured(
+                f"nothing of {given.architecture} was measured so on {given.benchmark}: "
+                "ask without --epochs and --seed to see what was"
+            )
+    if given.json:
+        found = [asdict(record) for record in records]
+        for entry in found:
+            if entry["key"] == "architecture":
+                del entry["key"]
+        print(words.to_json(found[0] if given.metric and len(found) == 1 else found))
+        return
+    print(records[0].architecture)
+    words.columns([_line(record) for record in records])
+
+
+def _everything(table: Any, arch: Any, epochs: int | None, seed: Any) -> Iterable[Record]:
+    """Yield whatever was measured of an architecture, at these epochs and run if given."""
+    for name in table.metrics:
+        for at in table.epochs(name):
+            if epochs is not None and at not in (None, epochs):
+                continue
+            try:
+                yield table.record(arch, name, epochs=at, seed=seed)
+            except NotMeasured:
+                continue
+
+
+def _line(record: Record) -> tuple[str, ...]:
+    value = record.value
+    text = ", ".join(map(words.number, value)) if isinstance(value, list) else words.number(value)
+    after = f"{record.epochs} epochs" if record.epochs is not None else ""
+    if record.seed == "mean":
+        runs = f"mean of {record.runs}" if record.runs is not None and record.runs > 1 else ""
+    else:
+        runs = f"{record.runs} runs" if record.seed == "all" else f"run {record.seed}"
+    return (record.metric, text, record.unit, record.split or "", after, runs, record.source)
+
+
+def pack_table(given: argparse.Namespace) -> None:
+    """Make a table of published files."""
+    from nasbench_suite.tables.pack import pack
+
+    folder = pack(given.importer, given.source, given.out, words.tell)
+    if given.json:
+        print(words.to_json({"folder": str(folder)}))
+    else:
+        print(f"packed into {folder}")

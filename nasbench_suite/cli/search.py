@@ -1,0 +1,182 @@
+"""The verbs that search."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nasbench_suite import executors, registry
+from nasbench_suite.campaigns.reproduction import reproduce
+from nasbench_suite.campaigns.strategies import portray
+from nasbench_suite.cli import words
+from nasbench_suite.core import Budget, InvalidSetting
+from nasbench_suite.experiments.compare import PATIENCE, compare
+from nasbench_suite.files import claim, write_whole
+from nasbench_suite.reports.report import report
+from nasbench_suite.reports.reproduction import reproduction_page
+from nasbench_suite.reports.strategies import check_drawing, write_strategies
+from nasbench_suite.scoring.curves import ends, incumbents, reported
+
+
+def run_once(given: argparse.Namespace) -> None:
+    """Search once, and print what was found."""
+    experiment = compare(
+        [given.benchmark],
+        [given.strategy],
+        seeds=[given.seed],
+        settings=_settings(given.set, None, given.strategy),
+        **_rules(given),
+    )
+    (strategy,) = experiment.strategies
+    (found,) = experiment.runs(given.benchmark, strategy)
+    benchmark = experiment.loaded[given.benchmark]
+    metric = benchmark.protocol(given.protocol).report.metric
+    best = int(incumbents(found)[-1])
+    row = {
+        "benchmark": found.benchmark,
+        "strategy": strategy,
+        "seed": found.seed,
+        "evaluations": len(found.trials),
+        "unique": len({(trial.arch, trial.epochs) for trial in found.trials}),
+        "simulated_seconds": float(ends(found)[-1])
+        if benchmark.protocol(given.protocol).cost
+        else None,
+        "strategy_seconds": found.overhead,
+        metric: float(reported(found, benchmark)[-1]),
+        "architecture": benchmark.space.format(found.trials[best].arch) if best >= 0 else None,
+        "log": str(experiment.path(given.benchmark, strategy, given.seed)),
+    }
+    if given.json:
+        print(words.to_json(row))
+    else:
+        words.columns([(name, words.cell(value)) for name, value in row.items()])
+
+
+def compare_strategies(given: argparse.Namespace) -> None:
+    """Compare strategies, and write the report."""
+    strategies = words.names(given.strategies)
+    with _executor(given) as executor:
+        experiment = compare(
+            given.benchmarks,
+            strategies,
+            seeds=given.seeds,
+            settings=_settings(given.set, strategies),
+            executor=executor,
+            patience=PATIENCE if given.patience is None else given.patience,
+            progress=words.Progress(),
+            **_rules(given),
+        )
+    _scores(*report(experiment.folder), given.json)
+
+
+def write_report(given: argparse.Namespace) -> None:
+    """Write the report of a comparison that was made before."""
+    _scores(*report(given.folder), given.json)
+
+
+def portray_strategies(given: argparse.Namespace) -> None:
+    """Write the page of strategies."""
+    check_drawing()
+    named = given.strategies
+    portraits = portray(
+        claim(given.out),
+        words.names(named) if named is not None else registry.names("strategies"),
+        evaluations=given.evaluations,
+        seeds=given.seeds,
+        progress=words.Progress(),
+    )
+    page = write_strategies(portraits, given.out)
+    print(words.to_json({"page": str(page)}) if given.json else f"page: {page}")
+
+
+def reproduce_published(given: argparse.Namespace) -> None:
+    """Repeat published searches, and write the page that sets them beside ours."""
+    rows = reproduce(claim(given.out), runs=given.seeds, progress=words.Progress())
+    page = reproduction_page(rows)
+    write_whole(given.out / "reproduction.md", page)
+    if given.json:
+        found = [
+            {**asdict(row.score), "published": list(row.published), "within": row.within}
+            for row in rows
+        ]
+        print(words.to_json(found))
+    else:
+        print(page)
+
+
+def _rules(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what a run and a comparison are asked alike."""
+    return {
+        "budget": Budget(
+            evaluations=given.evaluations, seconds=given.seconds, real_seconds=given.real_seconds
+        ),
+        "protocol": given.protocol,
+        "workers": given.workers,
+        "out": given.out,
+    }
+
+
+def _settings(
+    texts: Sequence[str], strategies: Sequence[str] | None, only: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Return the settings of each strategy from `STRATEGY.KEY=VALUE`, or `KEY=VALUE` of the only.
+
+    A value is read as JSON, and is a word if it is none.
+
+    Raises:
+        InvalidSetting: a text is not of this form, or sets what another one has set.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    form = "KEY=VALUE" if strategies is None else "STRATEGY.KEY=VALUE"
+    for text in texts:
+        key, equals, value = text.partition("=")
+        strategy, dot, name = key.rpartition(".") if strategies is not None else (only, ".", key)
+        if not (equals and dot and strategy and name):
+            raise InvalidSetting(f"--set {text!r}: write {form}, such as {form.lower()}")
+        own = found.setdefault(strategy, {})
+        if name in own:
+            raise InvalidSetting(f"--set {text!r}: {key} is set twice")
+        try:
+            own[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            own[name] = value
+    return found
+
+
+@contextmanager
+def _executor(given: argparse.Namespace) -> Iterator[Executor | None]:
+    """Yield where runs are to be made; None leaves it to the comparison.
+
+    Raises:
+        InvalidSetting: what was asked for does not go together.
+    """
+    if given.jobs < 1:
+        raise InvalidSetting(f"--jobs {given.jobs}: a whole number of at least 1 is needed")
+    if given.executor == "dask":
+        if given.scheduler is None:
+            raise InvalidSetting("--executor dask needs --scheduler ADDRESS")
+        if given.jobs > 1:
+            raise InvalidSetting("--jobs is for local processes; a cluster has its own workers")
+        with executors.dask(given.scheduler) as executor:
+            yield executor
+    elif given.scheduler is not None:
+        raise InvalidSetting("--scheduler is for --executor dask")
+    elif given.jobs > 1:
+        with executors.processes(given.jobs) as executor:
+            yield executor
+    else:
+        yield None
+
+
+def _scores(summary: Any, page: Path | None, as_json: bool) -> None:
+    words.table([asdict(score) for score in summary.scores], as_json)
+    if page is None:
+        words.tell("no report: install the extra `report` (README), then call nasbench report DIR")
+    elif not as_json:
+        print(f"\nreport: {page}")

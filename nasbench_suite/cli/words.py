@@ -1,0 +1,130 @@
+"""What is typed on the command line, and what is printed there."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from nasbench_suite.core import InvalidSetting
+
+
+def names(text: str) -> list[str]:
+    """Return the names of a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def architecture(text: str) -> str | int | list[int]:
+    """Return an index for a number, genes for numbers with commas, else the string itself."""
+    words = text.strip().strip("()[]").split(",")
+    try:
+        genes = [int(word) for word in words if word.strip()]
+    except ValueError:
+        return text
+    return genes if len(words) > 1 else genes[0] if genes else text
+
+
+def seed(text: str) -> Any:
+    """Return which runs of a table are meant.
+
+    Raises:
+        InvalidSetting: it is neither a word that is known nor a number.
+    """
+    if text in ("mean", "all"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidSetting(f"--seed {text!r}: it is mean, all, or a run's number") from None
+
+
+def epochs(measured: Sequence[int | None]) -> str:
+    """Return after how many epochs a metric was measured, in words."""
+    known = [str(at) for at in measured if at is not None]
+    return f"after {' and '.join(known)} epochs" if known else ""
+
+
+def number(value: float) -> str:
+    """Return a number as a look-up shows it."""
+    whole = math.isfinite(value) and value == int(value) and abs(value) < 1e15
+    return str(int(value)) if whole else f"{value:.6g}"
+
+
+def cell(value: Any) -> str:
+    """Return a value as a table shows it."""
+    if isinstance(value, float):
+        return f"{value:.3f}" if value % 1 else str(value)
+    return "" if value is None else str(value)
+
+
+def to_json(value: Any) -> str:
+    """Return JSON, in which NaN is null."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, float) and not math.isfinite(item):
+            return None if math.isnan(item) else str(item)
+        if isinstance(item, dict):
+            return {key: plain(entry) for key, entry in item.items()}
+        return [plain(entry) for entry in item] if isinstance(item, list) else item
+
+    return json.dumps(plain(value), indent=2, allow_nan=False)
+
+
+def table(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows that have the same names, as aligned columns or as JSON."""
+    if as_json:
+        print(to_json(rows))
+        return
+    cells = [tuple(rows[0])]
+    for row in rows:
+        cells.append(tuple(map(cell, row.values())))
+    columns(cells)
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def tell(text: str) -> None:
+    """Print what is not the answer itself."""
+    print(text, file=sys.stderr)
+
+
+# The least real seconds between two tellings.
+_TERMINAL: Final = 0.1
+_ELSEWHERE: Final = 30.0
+
+
+class Progress:
+    """Shows how many runs are done and how long the rest will take.
+
+    On a terminal that is a line which changes; elsewhere it is a new line now and then.
+    """
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._shown = 0.0
+        self._first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell that so many runs are done of so many in all."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._shown = done, now
+        terminal = sys.stderr.isatty()
+        pause = _TERMINAL if terminal else _ELSEWHERE
+        if now - self._shown < pause and not (terminal and done == total):
+            return
+        self._shown = now
+        fresh = done - self._first
+        left = (now - self._begun) / fresh * (total - done) if fresh else 0.0
+        text = f"{done:,}/{total:,} runs, {left:.0f} s left"
+        end = "" if terminal and done < total else "\n"
+        print(f"\r{text}  " if terminal else text, end=end, file=sys.stderr, flush=True)
