@@ -67,6 +67,9 @@ class Benchmark(Protocol):
     def best(self, question: core.Question) -> float | None:
         """Return the best value of the whole space, or None where it is not known."""
 
+    def average(self, question: core.Question) -> float | None:
+        """Return the mean over the whole space, or None where it is not known."""
+
 
 def names() -> dict[str, tuple[Path, str]]:
     """Return the folder and task that serve each benchmark, by id, sorted.

@@ -14,7 +14,8 @@ from typing import Final
 
 from nasbench_suite.core import Budget
 from nasbench_suite.experiments.compare import compare
-from nasbench_suite.scoring.summary import Score, summarise
+from nasbench_suite.scoring.scores import Score
+from nasbench_suite.scoring.summary import summarise
 
 RUNS: Final = 500
 SPREAD: Final = 1 / 3

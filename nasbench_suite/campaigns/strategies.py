@@ -19,7 +19,8 @@ from nasbench_suite.core import Budget, InvalidSetting, Metric
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.run import run
 from nasbench_suite.scoring.curves import Curve
-from nasbench_suite.scoring.summary import Score, summarise
+from nasbench_suite.scoring.scores import Score
+from nasbench_suite.scoring.summary import summarise
 from nasbench_suite.strategies.base import FidelityStrategy, Strategy
 
 CHANCE: Final = "random_search"

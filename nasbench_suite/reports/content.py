@@ -11,7 +11,8 @@ from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import Metric
 from nasbench_suite.reports import words
 from nasbench_suite.reports.figures import BOXED, DOTS, series, timed, y_range
-from nasbench_suite.scoring.summary import Standing, Summary, standings
+from nasbench_suite.scoring.standings import Standing, standings
+from nasbench_suite.scoring.summary import Summary
 from nasbench_suite.tables.card import read_card
 from nasbench_suite.tables.store import Table
 
@@ -198,7 +199,7 @@ def _row(summary: Summary, standing: Standing, places: int) -> dict[str, Any]:
         "mean": words.number(score.mean, places),
         "std": words.number(score.std, places),
         "interval": low if low == words.DASH else f"{low} to {high}",
-        "regret": words.number(standing.regret, places),
+        "regret": words.number(score.regret, places),
         "runs": f"{score.runs:,}",
         "evaluations": words.count(score.evaluations),
     }

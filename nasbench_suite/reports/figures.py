@@ -17,7 +17,8 @@ import numpy as np
 from nasbench_suite.core import Floats, Ints
 from nasbench_suite.reports import words
 from nasbench_suite.scoring.curves import Curve
-from nasbench_suite.scoring.summary import Summary, spread, standings
+from nasbench_suite.scoring.standings import spread, standings
+from nasbench_suite.scoring.summary import Summary
 
 COLOURS: Final = 7
 """How many colours the page's style defines."""

@@ -14,7 +14,8 @@ from typing import Final
 from nasbench_suite.experiments.experiment import open_experiment
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports.page import render
-from nasbench_suite.scoring.summary import Score, Summary, summarise
+from nasbench_suite.scoring.scores import Score
+from nasbench_suite.scoring.summary import Summary, summarise
 
 JSON: Final = "scores.json"
 CSV: Final = "scores.csv"

@@ -13,7 +13,7 @@ from nasbench_suite.core import MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
 from nasbench_suite.scoring.curves import Curve
-from nasbench_suite.scoring.summary import Score
+from nasbench_suite.scoring.scores import Score
 
 PAGE: Final = "strategies.md"
 FIGURES: Final = "strategies"

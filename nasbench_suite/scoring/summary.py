@@ -1,37 +1,73 @@
-"""An experiment's scores: one row a strategy and benchmark, and its anytime curves."""
+"""An experiment's scores: one row a strategy and benchmark, its curves, and all tasks together."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from nasbench_suite.core import Floats, Ints, Metric
+from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.core import Floats, Metric
 from nasbench_suite.experiments.experiment import Experiment
-from nasbench_suite.scoring.curves import Curve, band, ends, reported
+from nasbench_suite.scoring.anytime import checkpoints
+from nasbench_suite.scoring.comparisons import (
+    detectable_difference,
+    improvement_interval,
+    probability_of_improvement,
+)
+from nasbench_suite.scoring.curves import Curve, band
 from nasbench_suite.scoring.intervals import mean_interval
+from nasbench_suite.scoring.overall import Overall, overall
+from nasbench_suite.scoring.ranks import expected_ranks
+from nasbench_suite.scoring.scores import (
+    NAN,
+    Score,
+    Steps,
+    areas,
+    horizon,
+    score,
+    steps,
+    values_at,
+)
 
-POINTS = 200
-"""How many points of simulated time a curve has."""
+Axis: TypeAlias = Literal["evaluations", "seconds"]
+
+POINTS: Final = 200
+"""How many points a curve over simulated time or a share of the budget has."""
+CHANCE: Final = "random_search"
+"""The strategy that all others are expected to beat."""
 
 
 @dataclass(frozen=True)
-class Score:
-    """What a strategy reached on a benchmark when its budget was spent."""
+class Checkpoint:
+    """What a strategy had reached when a part of the budget was spent."""
 
-    benchmark: str
-    strategy: str
-    evaluations: float
-    """The mean over runs; the same for all where the budget is in evaluations."""
-    runs: int
-    metric: str
+    budget: float
+    """On the budget's axis."""
     mean: float
-    std: float
     ci_low: float
     ci_high: float
-    """The 95 % interval of the mean; NaN with a single run."""
+
+
+@dataclass(frozen=True)
+class Odds:
+    """How likely a run is better than one of random search."""
+
+    probability: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The rank that each strategy can expect, as the budget is spent."""
+
+    share: Floats
+    """The share of the budget, (points,), above 0 and up to 1."""
+    expected: dict[str, Floats]
+    """By strategy, (points,), averaged over benchmarks; 1 is the best."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +75,8 @@ class Summary:
     """The scores of an experiment and the curves that lead to them."""
 
     experiment: Experiment
+    axis: Axis
+    """Along which budgets are compared: that in which the budget was given."""
     scores: tuple[Score, ...]
     """In the order of the experiment's benchmarks and strategies."""
     finals: dict[tuple[str, str], Floats]
@@ -46,137 +84,205 @@ class Summary:
     by_evaluations: dict[tuple[str, str], Curve]
     by_seconds: dict[tuple[str, str], Curve]
     """Empty for a benchmark whose trials have no measured seconds."""
+    checkpoints: dict[tuple[str, str], tuple[Checkpoint, ...]]
+    """By benchmark and strategy; the budgets are the same for all strategies."""
+    odds: dict[tuple[str, str], Odds]
+    """Against random search, by benchmark and strategy; empty if it was not compared."""
+    ranks: Ranks
+    overall: Overall
+    """All benchmarks together."""
+    overhead: dict[tuple[str, str], float]
+    """The real seconds that a strategy itself took in a run, on average, by benchmark and strategy;
+    NaN where nobody noted them. They are apart from the scores, which are the same each time."""
+    detectable: dict[str, float]
+    """The smallest difference of two means that so many runs can be expected to show, by
+    benchmark, in the unit of the metric; NaN with a single run."""
     reported: dict[str, Metric]
     """The metric that each benchmark reports."""
     optimum: dict[str, float]
     """The best value of that metric in the whole table, where the space is covered."""
+    average: dict[str, float]
+    """The mean of that metric over the whole table, where the space is covered."""
+
+    def of(self, benchmark: str) -> tuple[Score, ...]:
+        """Return the scores of a benchmark, in the order of the strategies."""
+        return tuple(score for score in self.scores if score.benchmark == benchmark)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a strategy stands among those of a benchmark."""
-
-    score: Score
-    regret: float
-    """How far its mean falls short of the optimum of the table; NaN where that is unknown."""
-    place: Literal["best", "tied", ""]
-    """Tied: its interval overlaps that of the best, or its mean is the same."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How the final results of a strategy's runs are spread."""
-
-    least: float
-    quarter: float
-    median: float
-    three_quarters: float
-    most: float
-
-
-def standings(summary: Summary, benchmark: str) -> tuple[Standing, ...]:
-    """Return how the strategies of a benchmark stand, the best mean first, unmeasured ones last.
-
-    Overlapping intervals are a cautious rule for a tie, not a test: intervals that overlap a
-    little can belong to means that a test would separate.
-    """
-    sign = -1.0 if summary.reported[benchmark].direction == "min" else 1.0
-    scores = sorted(
-        (score for score in summary.scores if score.benchmark == benchmark),
-        key=lambda score: math.inf if math.isnan(score.mean) else -sign * score.mean,
-    )
-    best = scores[0]
-    optimum = summary.optimum.get(benchmark, math.nan)
-
-    def place(score: Score) -> Literal["best", "tied", ""]:
-        if score is best and not math.isnan(best.mean):
-            return "best"
-        # Comparisons with NaN are false, so a single run ties with nothing but an equal mean.
-        overlap = score.ci_low <= best.ci_high and score.ci_high >= best.ci_low
-        return "tied" if overlap or score.mean == best.mean else ""
-
-    return tuple(Standing(score, sign * (optimum - score.mean), place(score)) for score in scores)
-
-
-def spread(values: Floats) -> Spread | None:
-    """Return the quartiles and extremes of the runs that have a value; None if none has.
-
-    Quartiles between two runs are interpolated linearly.
-    """
-    measured = values[~np.isnan(values)]
-    if not len(measured):
-        return None
-    return Spread(*np.quantile(measured, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist())
-
-
-def summarise(experiment: Experiment) -> Summary:
+def summarise(experiment: Experiment, rng: np.random.Generator | None = None) -> Summary:
     """Read an experiment's runs and score them.
+
+    Args:
+        experiment: whose runs have all been made.
+        rng: draws the resamples of bootstrapped intervals; left out, it is the generator seeded
+            with 0, so that the same runs give the same scores.
 
     Raises:
         DataNotFound, DamagedInput: a run is missing or damaged.
         DamagedTable: a benchmark is not of the data that the experiment ran on.
     """
-    scores, finals = [], {}
-    by_evaluations, by_seconds = {}, {}
-    metrics, optimum = {}, {}
-    for name, benchmark in experiment.loaded.items():
-        protocol = benchmark.protocol(experiment.protocol)
-        metrics[name] = benchmark.metrics[protocol.report.metric]
-        best = benchmark.best(protocol.report)
-        if best is not None:
-            optimum[name] = best
-        steps = {
-            strategy: [
-                (ends(run), reported(run, benchmark)) for run in experiment.runs(name, strategy)
-            ]
-            for strategy in experiment.strategies
-        }
-        for strategy, found in steps.items():
-            finals[name, strategy] = np.array([values[-1] for _, values in found])
-            scores.append(_score(name, strategy, metrics[name].name, found))
-            by_evaluations[name, strategy] = _by_evaluations(found)
-        if protocol.cost is not None:
-            horizon = experiment.budget.seconds or min(
-                float(end[-1]) for found in steps.values() for end, _ in found
-            )
-            grid = np.linspace(0.0, horizon, POINTS + 1)[1:]
-            for strategy, found in steps.items():
-                by_seconds[name, strategy] = band(grid, found)
+    rng = np.random.default_rng(0) if rng is None else rng
+    strategies = list(experiment.strategies)
+    tasks = {
+        name: _task(experiment, benchmark, rng) for name, benchmark in experiment.loaded.items()
+    }
+
+    def each(what: str) -> dict[tuple[str, str], Any]:
+        """Return something of each strategy, by benchmark and strategy."""
+        return {(n, s): v for n, task in tasks.items() for s, v in getattr(task, what).items()}
+
     return Summary(
         experiment=experiment,
-        scores=tuple(scores),
-        finals=finals,
-        by_evaluations=by_evaluations,
-        by_seconds=by_seconds,
-        reported=metrics,
-        optimum=optimum,
+        axis=_axis(experiment),
+        scores=tuple(found for task in tasks.values() for found in task.scores),
+        finals=each("finals"),
+        by_evaluations=each("by_evaluations"),
+        by_seconds=each("by_seconds"),
+        checkpoints=each("checkpoints"),
+        odds=each("odds"),
+        overhead=each("overhead"),
+        ranks=Ranks(
+            _shares(),
+            {s: np.mean([t.ranks[s] for t in tasks.values()], axis=0) for s in strategies},
+        ),
+        overall=overall(
+            strategies,
+            [[task.sign * task.finals[s] for s in strategies] for task in tasks.values()],
+            [(task.sign * task.average, task.sign * task.optimum) for task in tasks.values()],
+            rng=rng,
+        ),
+        detectable={name: task.detectable for name, task in tasks.items()},
+        reported={name: task.metric for name, task in tasks.items()},
+        optimum={n: task.optimum for n, task in tasks.items() if not math.isnan(task.optimum)},
+        average={n: task.average for n, task in tasks.items() if not math.isnan(task.average)},
     )
 
 
-def _score(benchmark: str, strategy: str, metric: str, found: list[tuple[Floats, Floats]]) -> Score:
-    """Return the score of runs, each given as (ends, values)."""
-    mean, std, low, high = mean_interval(np.array([values[-1] for _, values in found]))
-    return Score(
-        benchmark=benchmark,
-        strategy=strategy,
-        evaluations=_mean_count(np.array([len(values) for _, values in found])),
-        runs=len(found),
+class _Task(NamedTuple):
+    """What a benchmark contributes to a summary; each mapping is by strategy."""
+
+    metric: Metric
+    sign: float
+    """Times which more of the metric is better."""
+    optimum: float
+    average: float
+    detectable: float
+    scores: tuple[Score, ...]
+    finals: dict[str, Floats]
+    by_evaluations: dict[str, Curve]
+    by_seconds: dict[str, Curve]
+    checkpoints: dict[str, tuple[Checkpoint, ...]]
+    odds: dict[str, Odds]
+    overhead: dict[str, float]
+    ranks: dict[str, Floats]
+
+
+def _task(experiment: Experiment, benchmark: Benchmark, rng: np.random.Generator) -> _Task:
+    name, axis = benchmark.benchmark, _axis(experiment)
+    protocol = benchmark.protocol(experiment.protocol)
+    metric = benchmark.metrics[protocol.report.metric]
+    sign = -1.0 if metric.direction == "min" else 1.0
+    best, average = benchmark.best(protocol.report), benchmark.average(protocol.report)
+    optimum = NAN if best is None else best
+    made = {
+        strategy: [steps(run, benchmark) for run in experiment.runs(name, strategy)]
+        for strategy in experiment.strategies
+    }
+    finals = {s: np.array([run.values[-1] for run in runs]) for s, runs in made.items()}
+    start, end = horizon([run for runs in made.values() for run in runs], axis)
+    if axis == "seconds" and not math.isnan(start):
+        # A run stops short of the budget by less than a trial, and holds what it has.
+        end = float(experiment.budget.seconds or end)
+    return _Task(
         metric=metric,
-        mean=float(mean),
-        std=float(std),
-        ci_low=float(low),
-        ci_high=float(high),
+        sign=sign,
+        optimum=optimum,
+        average=NAN if average is None else average,
+        detectable=_detectable(finals),
+        scores=tuple(
+            score(
+                name,
+                strategy,
+                metric,
+                runs,
+                optimum=optimum,
+                average=NAN if average is None else average,
+                areas=areas(runs, axis, (start, end), metric, optimum),
+                timed=protocol.cost is not None,
+                rng=rng,
+            )
+            for strategy, runs in made.items()
+        ),
+        finals=finals,
+        by_evaluations={s: _by_evaluations(runs) for s, runs in made.items()},
+        by_seconds=_by_seconds(made, experiment.budget.seconds) if protocol.cost else {},
+        checkpoints={s: _checkpoints(runs, axis, end) for s, runs in made.items()},
+        overhead={s: float(np.mean([run.overhead for run in runs])) for s, runs in made.items()},
+        odds=_odds({s: sign * values for s, values in finals.items()}),
+        ranks=_ranks({s: (runs, sign) for s, runs in made.items()}, axis, end),
     )
 
 
-def _mean_count(counts: Ints) -> float:
-    """Return the mean number of evaluations, whole if it is."""
-    mean = float(counts.mean())
-    return int(mean) if mean.is_integer() else mean
+def _axis(experiment: Experiment) -> Axis:
+    return "seconds" if experiment.budget.seconds is not None else "evaluations"
 
 
-def _by_evaluations(found: list[tuple[Floats, Floats]]) -> Curve:
+def _detectable(finals: dict[str, Floats]) -> float:
+    runs = min(len(values) for values in finals.values())
+    if runs < 2:
+        return NAN
+    pooled = float(np.sqrt(np.mean([values.var(ddof=1) for values in finals.values()])))
+    return detectable_difference(pooled, runs)
+
+
+def _odds(finals: dict[str, Floats]) -> dict[str, Odds]:
+    """Return how likely each beats random search, if that was compared; more is better here."""
+    if CHANCE not in finals:
+        return {}
+    chance = finals[CHANCE]
+    return {
+        strategy: Odds(
+            probability_of_improvement(values, chance), *improvement_interval(values, chance)
+        )
+        for strategy, values in finals.items()
+    }
+
+
+def _ranks(made: dict[str, tuple[list[Steps], float]], axis: str, end: float) -> dict[str, Floats]:
+    """Return the rank that each can expect along the axis; equal as long as none has a value."""
+    grid = _shares() * (1.0 if math.isnan(end) else end)
+    values = np.stack([sign * values_at(runs, axis, grid) for runs, sign in made.values()])
+    return dict(zip(made, expected_ranks(values), strict=True))
+
+
+def _shares() -> Floats:
+    return np.linspace(0.0, 1.0, POINTS + 1)[1:]
+
+
+def _checkpoints(runs: list[Steps], axis: str, end: float) -> tuple[Checkpoint, ...]:
+    if math.isnan(end):
+        return ()
+    budgets = checkpoints(end, whole=axis == "evaluations")
+    mean, _, low, high = mean_interval(values_at(runs, axis, budgets))
+    return tuple(
+        Checkpoint(*numbers)
+        for numbers in zip(
+            budgets.tolist(), mean.tolist(), low.tolist(), high.tolist(), strict=True
+        )
+    )
+
+
+def _by_evaluations(runs: list[Steps]) -> Curve:
     """Return the curve up to the number of evaluations that every run reached."""
-    shortest = min(len(values) for _, values in found)
-    grid = np.arange(1.0, shortest + 1)
-    return band(grid, [(np.arange(1.0, len(values) + 1), values) for _, values in found])
+    grid = np.arange(1.0, min(len(run.values) for run in runs) + 1)
+    return band(grid, [(run.on("evaluations"), run.values) for run in runs])
+
+
+def _by_seconds(made: dict[str, list[Steps]], budget: float | None) -> dict[str, Curve]:
+    """Return the curves over simulated time, up to the budget or where the first run ended."""
+    last = budget or min(float(run.ends[-1]) for runs in made.values() for run in runs)
+    grid = np.linspace(0.0, last, POINTS + 1)[1:]
+    return {
+        strategy: band(grid, [(run.ends, run.values) for run in runs])
+        for strategy, runs in made.items()
+    }

@@ -378,6 +378,19 @@ class Table:
         least = self.metrics[question.metric].direction == "min"
         return float(np.nanmin(values) if least else np.nanmax(values))
 
+    def average(self, question: Question) -> float | None:
+        """Return the mean over all architectures that were measured, or None where it is not known.
+
+        It is what a random architecture can be expected to have, where the table covers its space.
+
+        Raises:
+            UnknownName, NotMeasured: there is no such column.
+        """
+        values = self._columns.values(question.metric, question.epochs, question.seed)
+        if not self.covers_space or np.isnan(values).all():
+            return None
+        return float(np.nanmean(values, dtype=np.float64))
+
     def _row(self, arch: Any) -> int:
         """Return the row of an architecture; a list of genes cannot be remembered."""
         try:

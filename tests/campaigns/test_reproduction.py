@@ -50,10 +50,10 @@ def test_the_command_writes_the_page_and_goes_on(tmp_path, capsys):
     assert cli.main(["reproduce", "--out", str(out), "--seeds", "2"]) == 0
     page = (out / "reproduction.md").read_text("utf-8")
     assert page in capsys.readouterr().out
-    logs = {path: path.stat().st_mtime_ns for path in out.rglob("*.jsonl")}
+    logs = {path: path.stat().st_mtime_ns for path in out.rglob("runs/**/[0-9].jsonl")}
     assert len(logs) == 18
     assert cli.main(["reproduce", "--out", str(out), "--seeds", "2", "--json"]) == 0
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.jsonl")} == logs
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("runs/**/[0-9].jsonl")} == logs
     assert '"published"' in capsys.readouterr().out
     assert cli.main(["reproduce", "--out", str(out), "--seeds", "3"]) == 2
     assert "holds another experiment" in capsys.readouterr().err
