@@ -11,7 +11,7 @@ import math
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ Seed: TypeAlias = "int | Literal['mean', 'all'] | np.random.Generator"
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+
+
+LONGEST: Final = 60
+"""How many letters of a value a message shows."""
 
 
 class NasbenchError(Exception):
@@ -44,18 +48,18 @@ class UnknownName(NasbenchError, LookupError):
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         known = sorted(known)
         # Names are compared without case, and a part of a name finds the whole.
-        asked = str(name).lower()
+        asked = str(name).lower() if len(shown(name)) <= LONGEST else ""
         lowered = {k.lower(): k for k in known}
         near = [lowered[m] for m in difflib.get_close_matches(asked, lowered, n=3)]
         near += [k for k in known if len(asked) > 2 and asked in k.lower() and k not in near]
         if near:
             cure = f"did you mean {' or '.join(near[:3])}?"
         elif known:
-            shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-            cure = f"there {'is' if len(known) == 1 else 'are'} {shown}"
+            first = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+            cure = f"there {'is' if len(known) == 1 else 'are'} {first}"
         else:
             cure = "there are none"
-        super().__init__(f"no {kind} named {name!r}{where}: {cure}")
+        super().__init__(f"no {kind} named {shown(name)}{where}: {cure}")
 
 
 class InvalidSetting(NasbenchError, ValueError):
@@ -107,6 +111,15 @@ def raised(error: BaseException) -> str:
         file, line = error.filename or file, error.lineno
         error = SyntaxError(error.msg)
     return f"{type(error).__name__}: {error} ({file}, line {line})"
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: the first of its letters, where it has hundreds."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def whole(value: Any) -> int | None:
@@ -218,6 +231,10 @@ class Trial(NamedTuple):
     """The protocol's objective turned so that more is better; -inf for a failed trial."""
 
 
+_MOST: Final = 10**12
+"""Evaluations: more would take years."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """When a run ends: at whichever of these comes first.
@@ -237,10 +254,13 @@ class Budget:
         if evaluations is None and self.seconds is None and self.real_seconds is None:
             raise InvalidSetting("a budget needs a number of evaluations or of seconds")
         if evaluations is not None and (
-            isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1
+            isinstance(evaluations, bool)
+            or not isinstance(evaluations, int)
+            or not 1 <= evaluations <= _MOST
         ):
             raise InvalidSetting(
-                f"a budget of {evaluations!r} evaluations: a whole number of at least 1 is needed"
+                f"a budget of {shown(evaluations)} evaluations: a whole number of at least 1 is "
+                f"needed, and of at most {_MOST:,}"
             )
         for name in ("seconds", "real_seconds"):
             seconds: Any = getattr(self, name)
@@ -249,7 +269,8 @@ class Budget:
             number = finite(seconds)
             if number is None or number <= 0:
                 raise InvalidSetting(
-                    f"a budget of {seconds!r} {name.replace('_', ' ')}: a positive number is needed"
+                    f"a budget of {shown(seconds)} {name.replace('_', ' ')}: a positive number is "
+                    "needed"
                 )
             # 20000 and 20000.0 are the same budget, and are written the same.
             object.__setattr__(self, name, number)

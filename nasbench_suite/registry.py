@@ -115,11 +115,12 @@ def find(kind: str, name: str) -> Named:
         if name.endswith(".py"):
             raise InvalidSetting(f"{name!r} names a file: say which class, as in {name}:MyClass")
         return Named(load_class(kind, name), name, name, None)
-    file = Path(path).expanduser().resolve()
     try:
+        file = Path(path).expanduser().resolve()
         code = file.read_bytes()
-    except OSError as error:
-        raise DataNotFound(f"cannot read {path}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataNotFound(f"cannot read {path}: {reason}") from None
     module = _run(file, code)
     classes = {key: kind for key, kind in vars(module).items() if isinstance(kind, type)}
     if wanted not in classes:

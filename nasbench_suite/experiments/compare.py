@@ -26,11 +26,13 @@ from nasbench_suite.core import (
     NasbenchError,
     OutputError,
     UnknownName,
+    shown,
+    whole,
 )
 from nasbench_suite.executors import Inline, processes
 from nasbench_suite.experiments import log
 from nasbench_suite.experiments.experiment import FILE, OVERHEAD, Experiment
-from nasbench_suite.experiments.run import prepare, run
+from nasbench_suite.experiments.run import check_seed, prepare, run
 from nasbench_suite.files import write_whole
 from nasbench_suite.registry import Named
 from nasbench_suite.settings import above, at_least
@@ -101,7 +103,7 @@ def compare(
     *,
     budget: Budget,
     seeds: int | Sequence[int],
-    out: Path,
+    out: Path | str,
     protocol: str = "standard",
     settings: Mapping[str, Mapping[str, Any] | str] | None = None,
     workers: int = 1,
@@ -139,6 +141,7 @@ def compare(
     settings = settings or {}
     numbers = _seeds(seeds)
     _check_names(benchmarks, strategies, settings)
+    _check_surroundings(out, executor)
     at_least("workers", workers, 1)
     above("patience", patience, 0)
     named: dict[str, Named] = {}
@@ -307,36 +310,49 @@ def _seeds(given: Any) -> tuple[int, ...]:
     Raises:
         InvalidSetting: there are none, too many, one twice, or one that is no seed.
     """
-    if isinstance(given, int):
-        at_least("seeds", given, 1)
-        if given > _MOST:
-            raise InvalidSetting(f"{given:,} seeds: at most {_MOST:,} can be asked for")
-        return tuple(range(given))
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise InvalidSetting(f"seeds are {given!r}: give their number, or a list of them")
-    found = tuple(at_least("a seed", seed, 0) for seed in given)
+    count = whole(given)
+    if count is None:
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise InvalidSetting(f"seeds are {shown(given)}: give their number, or a list of them")
+        given = list(islice(given, _MOST + 1))
+        count = len(given)
+    else:
+        at_least("seeds", count, 1)
+        given = range(min(count, _MOST))
+    if count > _MOST:
+        raise InvalidSetting(f"{shown(count)} seeds: at most {_MOST:,} can be asked for")
+    found = tuple(map(check_seed, given))
     if not found or len(set(found)) < len(found):
         raise InvalidSetting("name at least one seed, and each once")
     return found
 
 
-def _check_names(
-    benchmarks: Sequence[str],
-    strategies: Sequence[str],
-    settings: Mapping[str, Mapping[str, Any] | str],
-) -> None:
+def _check_surroundings(out: Any, executor: Any) -> None:
+    """See that where runs are made and kept can be that.
+
+    Raises:
+        InvalidSetting: it cannot.
+    """
+    if not isinstance(out, Path | str) or "\0" in str(out):
+        raise InvalidSetting(f"out is {shown(out)}: it is the path of a folder")
+    if not isinstance(executor, Executor | None):
+        raise InvalidSetting(f"executor is {shown(executor)}: it is a concurrent.futures.Executor")
+
+
+def _check_names(benchmarks: Any, strategies: Any, settings: Any) -> None:
     """See that names are lists of names, each once, and settings are of strategies among them.
 
     Raises:
         InvalidSetting, UnknownName: they are not.
     """
     for what, given in (("benchmark", benchmarks), ("strategy", strategies)):
-        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
-            raise InvalidSetting(f"{what}: {given!r} is not a list of names")
+        listed = isinstance(given, Sequence) and not isinstance(given, str)
+        if not listed or not all(isinstance(name, str) for name in given):
+            raise InvalidSetting(f"{what}: {shown(given)} is not a list of names")
         if not given or len(set(given)) < len(given):
             raise InvalidSetting(f"name at least one {what}, and each once")
     if not isinstance(settings, Mapping):
-        raise InvalidSetting(f"settings are {settings!r}: they are a mapping by strategy")
+        raise InvalidSetting(f"settings are {shown(settings)}: they are a mapping by strategy")
     for name in settings:
         if name not in strategies:
             raise UnknownName("strategy", name, strategies, " in this comparison")

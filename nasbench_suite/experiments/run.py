@@ -15,6 +15,7 @@ from nasbench_suite.core import (
     InvalidSetting,
     Protocol,
     Run,
+    shown,
     whole,
 )
 from nasbench_suite.experiments.search import Evaluator, guarded, search
@@ -23,6 +24,20 @@ from nasbench_suite.settings import at_least
 from nasbench_suite.strategies.base import Strategy
 
 VERSION: Final = version("nasbench-suite")
+_SEEDS: Final = 2**128
+"""How many seeds there are: numpy's generators hold no more bits."""
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as an int, of whatever numeric type it is.
+
+    Raises:
+        InvalidSetting: it is none, or too large to be written.
+    """
+    number = whole(seed)
+    if number is None or not 0 <= number < _SEEDS or isinstance(seed, bool):
+        raise InvalidSetting(f"seed {shown(seed)}: it is a whole number from 0 to 2**128 - 1")
+    return number
 
 
 def prepare(
@@ -44,9 +59,9 @@ def prepare(
             cover its space, or a setting of the wrong type or out of range.
         FaultyStrategy: the strategy's own code raised something.
     """
-    found = benchmark.protocol(protocol)
+    found = benchmark.protocol(str(protocol))
     if not isinstance(budget, Budget):
-        raise InvalidSetting(f"budget is {budget!r}: give a Budget(evaluations=…, seconds=…)")
+        raise InvalidSetting(f"budget is {shown(budget)}: give a Budget(evaluations=…, seconds=…)")
     if not benchmark.covers_space:
         raise InvalidSetting(
             f"{benchmark.benchmark} holds a sample of {benchmark.space.name}: it can be looked "
@@ -121,10 +136,10 @@ def run(
         InvalidArchitecture: the strategy proposed one that is not of the space.
         FaultyStrategy: the strategy's own code raised something.
     """
-    number = whole(seed)
-    if number is None or number < 0 or isinstance(seed, bool):
-        raise InvalidSetting(f"seed {seed!r}: it is a whole number, 0 or more")
+    number = check_seed(seed)
     asked: Benchmark = load(benchmark) if isinstance(benchmark, str) else benchmark
+    if not hasattr(asked, "protocol"):
+        raise InvalidSetting(f"{shown(benchmark)} is no benchmark: give its id, or what load gives")
     crew = at_least("workers", workers, 1)
     rules, named, complete = prepare(asked, protocol, budget, strategy, settings)
     strategy_itself = begin(named.kind, asked, rules, complete, number)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nasbench_suite import Budget, compare, open_experiment, resources
@@ -186,6 +187,27 @@ def test_killed_by_the_system_it_is_completed(tmp_path, after):
     assert texts(killed) == texts(whole)
 
 
+@pytest.mark.parametrize("seeds", [np.int64(2), np.arange(2), [0.0, np.int64(1)], range(2)])
+def test_seeds_of_any_numeric_type(undisturbed, tmp_path, seeds):
+    ask(tmp_path / "out", seeds=seeds)
+    assert texts(tmp_path / "out") == texts(undisturbed)
+
+
+def test_the_seeds_themselves_may_be_named(tmp_path):
+    experiment = ask(tmp_path / "out", seeds=[7, 2**100])
+    assert open_experiment(tmp_path / "out").seeds == (7, 2**100)
+    name, own = STRATEGIES[0], QUESTION["settings"][STRATEGIES[0]]
+    for found, seed in zip(experiment.runs(BENCHMARKS[0], name), (7, 2**100), strict=True):
+        assert found.seed == seed
+        assert found == run(name, BENCHMARKS[0], budget=Budget(15), seed=seed, settings=own)
+
+
+@pytest.mark.parametrize("out", [None, 5, "o\0", b"o"])
+def test_a_folder_that_cannot_be_one(out):
+    with pytest.raises(InvalidSetting, match="path of a folder"):
+        ask(out)
+
+
 # Refusing.
 
 
@@ -258,6 +280,11 @@ def test_an_empty_folder_may_be_named(undisturbed, tmp_path):
         ({"seeds": 10**12}, InvalidSetting),
         ({"budget": 5}, InvalidSetting),
         ({"settings": 5}, InvalidSetting),
+        ({"seeds": range(1_000_001)}, InvalidSetting),
+        ({"seeds": [2**128]}, InvalidSetting),
+        ({"benchmarks": None}, InvalidSetting),
+        ({"strategies": 5}, InvalidSetting),
+        ({"executor": 5}, InvalidSetting),
         ({"strategies": "local_search"}, InvalidSetting),
         ({"strategies": ["local_search", 5]}, InvalidSetting),
         ({"protocol": None}, UnknownName),

@@ -1,6 +1,7 @@
 """One run: its budget, its seed, and what the search is shown and charged."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -393,16 +394,31 @@ def test_settings_are_as_a_log_gives_them_back(table):
         {"budget": 5},
         {"protocol": None},
         {"strategy": None},
+        {"strategy": "x\0.py:Mine"},
+        {"seed": -(10**5000)},
+        {"benchmark": None},
+        {"benchmark": Path("x")},
+        {"protocol": ["standard"]},
     ],
 )
 def test_arguments_of_the_wrong_type_are_refused(table, wrong):
-    given = {"strategy": "random_search", "budget": Budget(evaluations=2), "seed": 0, **wrong}
-    with pytest.raises(NasbenchError):
-        run(given.pop("strategy"), table, **given)
+    asked = {"strategy": "random_search", "benchmark": table, "budget": Budget(2), "seed": 0}
+    with pytest.raises(NasbenchError) as caught:
+        run(**{**asked, **wrong})
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize(
-    "budget", [{"evaluations": True}, {"seconds": True}, {"seconds": 10**400}, {"seconds": "5"}]
+    "budget",
+    [
+        {"evaluations": True},
+        {"seconds": True},
+        {"seconds": 10**400},
+        {"seconds": "5"},
+        {"evaluations": -(10**5000)},
+        {"evaluations": 10**5000},
+        {"real_seconds": -(10**5000)},
+    ],
 )
 def test_a_budget_of_the_wrong_type_is_refused(budget):
     with pytest.raises(InvalidSetting):
