@@ -1,0 +1,257 @@
+"""A user's own strategy is a file; what it does wrong is named, and the others' runs are kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nasbench_suite import Budget, cli, compare, open_experiment, registry, run
+from nasbench_suite.core import (
+    DamagedInput,
+    DataNotFound,
+    FailedRuns,
+    FaultyStrategy,
+    InvalidArchitecture,
+    InvalidSetting,
+    NasbenchError,
+    OutputError,
+    UnknownName,
+)
+
+BENCHMARK = "nasbench201/cifar10"
+MINE = """
+from dataclasses import dataclass
+
+import numpy as np
+from nasbench_suite.core import Proposal
+from nasbench_suite.strategies.base import Strategy
+
+
+@dataclass
+class Note:
+    arch: tuple
+
+
+class Mine(Strategy):
+    presets = {"quick": {"stride": 2}}
+
+    def __init__(self, space, *, rng, stride: int = 1):
+        super().__init__(space, rng=rng)
+        self.notes = [Note(space.sample(rng)) for _ in range(stride)]
+
+    def _ask(self):
+        return Proposal(self.space.sample(self.rng))
+
+
+class Numpy(Mine):
+    def _ask(self):
+        return Proposal(tuple(self.rng.integers(5, size=6)))
+
+
+class Raises(Mine):
+    def _tell(self, trial):
+        if trial.number == 3:
+            raise ValueError("no more")
+
+
+class RaisesAtFirst(Mine):
+    def __init__(self, space, *, rng):
+        raise RuntimeError("not today")
+
+
+class Rubbish(Mine):
+    def _ask(self):
+        return [1, 2, 3]
+
+
+class Outside(Mine):
+    def _ask(self):
+        return Proposal((9,) * 6)
+
+
+class Short(Mine):
+    def _ask(self):
+        return Proposal((1, 2))
+
+
+class Halves(Mine):
+    def _ask(self):
+        return Proposal((1.0,) * 6)
+
+
+class Longer(Mine):
+    def _ask(self):
+        return Proposal((1,) * 6, 50)
+
+
+class Liar(Mine):
+    def _tell(self, trial):
+        trial.values["val_accuracy"] = 100.0
+
+
+class Adds(Mine):
+    def _tell(self, trial):
+        trial.values["mine"] = 1.0
+
+
+class Stops(Mine):
+    def _ask(self):
+        from nasbench_suite.strategies.base import SpaceExhausted
+        raise SpaceExhausted("nothing")
+
+
+class Needs(Mine):
+    def __init__(self, space, *, rng, stride):
+        super().__init__(space, rng=rng)
+
+
+class NoStrategy:
+    pass
+"""
+RAISES = 1 + MINE.splitlines().index('            raise ValueError("no more")')
+# What each does wrong, and what is said of it.
+WRONG = {
+    "Raises": (
+        FaultyStrategy,
+        r"at trial 3, tell raised ValueError: no more \(.*mine.py, line 36\)",
+    ),
+    "Rubbish": (FaultyStrategy, r"asked for \[1, 2, 3\]: it should ask for a Proposal"),
+    "Outside": (InvalidArchitecture, r"gene 0 is 9"),
+    "Short": (InvalidArchitecture, r"it has 2 genes, the space has 6"),
+    "Halves": (FaultyStrategy, r"genes of type float"),
+    "Longer": (InvalidSetting, r"asked for 50 epochs, and protocol standard has 12"),
+    "Liar": (FaultyStrategy, r"changed trial 0, which it was told"),
+    "Adds": (FaultyStrategy, r"changed trial 0, which it was told"),
+    "Stops": (InvalidSetting, r"asked for nothing at all"),
+}
+# These are refused before anything is run.
+REFUSED = {
+    "RaisesAtFirst": (FaultyStrategy, r"RaisesAtFirst\(\) raised RuntimeError: not today"),
+    "Needs": (InvalidSetting, r"stride has no default"),
+    "NoStrategy": (InvalidSetting, r"does not derive from Strategy"),
+    "Mina": (UnknownName, r"no class named 'Mina' in .*did you mean Mine"),
+}
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    return path
+
+
+def ask(out, *strategies, **changes):
+    asked = {"budget": Budget(12), "seeds": 2, **changes}
+    return compare([BENCHMARK], strategies, out=out, **asked)
+
+
+def test_it_is_compared_like_any_other(mine, tmp_path):
+    out = tmp_path / "out"
+    experiment = ask(out, "random_search", f"{mine}:Mine", settings={f"{mine}:Mine": "quick"})
+    assert dict(experiment.strategies) == {"random_search": {}, "mine.Mine": {"stride": 2}}
+    assert experiment.code.keys() == {"mine.Mine"}
+    assert open_experiment(out) == experiment
+    alone = run(f"{mine}:Mine", BENCHMARK, budget=Budget(12), seed=1, settings={"stride": 2})
+    assert list(experiment.runs(BENCHMARK, "mine.Mine"))[1] == alone
+    # Nothing that is written says where the file lay.
+    for path in filter(Path.is_file, out.rglob("*")):
+        assert str(tmp_path) not in path.read_text()
+
+
+def test_genes_may_be_numpy_s(mine, tmp_path):
+    experiment = ask(tmp_path / "out", f"{mine}:Numpy")
+    assert all(len(found.trials) == 12 for found in experiment.runs(BENCHMARK, "mine.Numpy"))
+
+
+def test_a_changed_file_is_another_experiment(mine, tmp_path):
+    out = tmp_path / "out"
+    ask(out, f"{mine}:Mine")
+    ask(out, f"{mine}:Mine")
+    mine.write_text(MINE + "\n# changed\n")
+    with pytest.raises(OutputError, match=r"holds another experiment \(it differs in code"):
+        ask(out, f"{mine}:Mine")
+    # A log of the other code does not belong here either.
+    path = out / "runs" / BENCHMARK / "mine.Mine" / "0.jsonl"
+    path.write_text(path.read_text().replace('"code":"', '"code":"0'))
+    with pytest.raises(DamagedInput, match="code is"):
+        list(open_experiment(out).runs(BENCHMARK, "mine.Mine"))
+
+
+def test_what_lies_beside_it_can_be_imported(tmp_path):
+    (tmp_path / "beside_mine.py").write_text("STEP = 3\n")
+    path = tmp_path / "mine.py"
+    path.write_text("from beside_mine import STEP\n" + MINE)
+    assert registry.find("strategies", f"{path}:Mine").kind.__name__ == "Mine"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_it_does_wrong_is_named(mine, name):
+    error, says = WRONG[name]
+    with pytest.raises(error, match=says):
+        run(f"{mine}:{name}", BENCHMARK, budget=Budget(12), seed=0)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_run_is_named_and_the_others_are_kept(mine, tmp_path, name):
+    out = tmp_path / "out"
+    with pytest.raises(FailedRuns, match=WRONG[name][1]) as caught:
+        ask(out, f"{mine}:{name}", "random_search")
+    said = str(caught.value)
+    assert said.startswith("2 of 4 runs failed, and the others are kept: ")
+    assert f"mine.{name} on {BENCHMARK}, seed 0 and 1 more of its runs: " in said
+    assert {path.name for path in out.rglob("random_search/*")} == {"0.jsonl", "1.jsonl"}
+    assert not list(out.rglob(f"mine.{name}/*"))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_begin_is_refused_before_anything_is_written(mine, tmp_path, name):
+    error, says = REFUSED[name]
+    with pytest.raises(error, match=says):
+        ask(tmp_path / "out", "random_search", f"{mine}:{name}")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = (\n", r"cannot be run: SyntaxError: .*line 1"),
+        ("\n\nimport nowhere_at_all\n", r"ModuleNotFoundError: .*line 3"),
+        ("raise SystemError('x')", r"SystemError: x .*line 1"),
+    ],
+)
+def test_a_file_that_cannot_be_run(tmp_path, text, says):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(FaultyStrategy, match=says):
+        run(f"{path}:Mine", BENCHMARK, budget=Budget(2), seed=0)
+
+
+@pytest.mark.parametrize("name", ["nowhere.py:Mine", "nowhere.py", "mine", "mine.py:", ":Mine"])
+def test_a_file_that_is_none(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NasbenchError) as caught:
+        run(name, BENCHMARK, budget=Budget(2), seed=0)
+    assert isinstance(caught.value, DataNotFound | UnknownName | InvalidSetting)
+
+
+def test_two_files_of_one_name(mine, tmp_path):
+    other = tmp_path / "other" / "mine.py"
+    other.parent.mkdir()
+    other.write_text(MINE + "\n")
+    with pytest.raises(InvalidSetting, match="same name"):
+        ask(tmp_path / "out", f"{mine}:Mine", f"{other}:Mine")
+
+
+def test_the_command_line(mine, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    asked = ["run", BENCHMARK, "--strategy", "./mine.py:Mine", "--seed", "3", "--evaluations", "9"]
+    assert cli.main([*asked, "--set", "stride=4", "--out", "one", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["strategy"], row["seed"], row["evaluations"]) == ("mine.Mine", 3, 9)
+    (found,) = open_experiment(tmp_path / "one").runs(BENCHMARK, "mine.Mine")
+    assert found.settings == {"stride": 4}
+    assert row["log"] == "one/runs/nasbench201/cifar10/mine.Mine/3.jsonl"
+    asked[3] = "./mine.py:Raises"
+    assert cli.main([*asked, "--out", "two"]) == 2
+    assert "seed 3: at trial 3, tell raised ValueError" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
