@@ -111,10 +111,7 @@ class NoStrategy:
 RAISES = 1 + MINE.splitlines().index('            raise ValueError("no more")')
 # What each does wrong, and what is said of it.
 WRONG = {
-    "Raises": (
-        FaultyStrategy,
-        r"at trial 3, tell raised ValueError: no more \(.*mine.py, line 36\)",
-    ),
+    "Raises": (FaultyStrategy, rf"at trial 3, tell raised ValueError: no more .*line {RAISES}\)"),
     "Rubbish": (FaultyStrategy, r"asked for \[1, 2, 3\]: it should ask for a Proposal"),
     "Outside": (InvalidArchitecture, r"gene 0 is 9"),
     "Short": (InvalidArchitecture, r"it has 2 genes, the space has 6"),
