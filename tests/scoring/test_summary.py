@@ -127,3 +127,136 @@ def test_runs_that_are_missing_or_damaged_are_not_scored(tmp_path):
     path.unlink()
     with pytest.raises(DataNotFound, match=r"1\.jsonl"):
         summarise(experiment)
+
+
+# Beyond means.
+
+
+def test_medians_and_middles_are_those_of_the_finals(summary):
+    for score in summary.scores:
+        finals = summary.finals[score.benchmark, score.strategy]
+        assert score.median == np.median(finals)
+        assert score.iqm == pytest.approx(stats.trim_mean(finals, 0.25), rel=1e-14)
+        assert score.median_low <= score.median <= score.median_high
+        assert score.iqm_low <= score.iqm <= score.iqm_high
+        assert finals.min() <= score.iqm_low
+        assert score.iqm_high <= finals.max()
+
+
+def test_unique_trainings_and_simulated_seconds_are_counted(summary):
+    for score in summary.scores:
+        runs = list(summary.experiment.runs(score.benchmark, score.strategy))
+        assert score.unique == np.mean([len({trial.arch for trial in r.trials}) for r in runs])
+        spent = [sum(trial.cost for trial in run.trials) for run in runs]
+        assert score.simulated_seconds == pytest.approx(np.mean(spent), rel=1e-12)
+    assert any(score.unique < score.evaluations for score in summary.scores)
+
+
+def test_regret_and_improvement_are_against_the_whole_table(summary):
+    for score in summary.scores:
+        column = load(score.benchmark).query_many(np.arange(15625), "test_accuracy", epochs=200)
+        assert score.regret == pytest.approx(column.max() - score.mean, rel=1e-10)
+        relative = 100 * (score.mean / column.mean() - 1)
+        assert score.relative_improvement == pytest.approx(relative, rel=1e-9)
+        assert summary.average[score.benchmark] == pytest.approx(column.mean(), rel=1e-12)
+
+
+def test_the_area_is_the_mean_regret_over_log_evaluations(summary):
+    for score in summary.scores:
+        table = load(score.benchmark)
+        best = summary.optimum[score.benchmark]
+        runs = summary.experiment.runs(score.benchmark, score.strategy)
+        found = [best - reported(run, table) for run in runs]
+        # Trial k holds from k to k + 1 evaluations, the last one over no length.
+        weights = np.diff(np.log(np.arange(1, 31))) / np.log(30)
+        areas = [float(regret[:-1] @ weights) for regret in found]
+        assert score.area == pytest.approx(np.mean(areas), rel=1e-10)
+
+
+def test_checkpoints_are_eighths_to_the_whole(summary):
+    for key, parts in summary.checkpoints.items():
+        assert [part.budget for part in parts] == [4, 8, 15, 30]
+        curve = summary.by_evaluations[key]
+        for part in parts:
+            place = int(part.budget) - 1
+            assert (part.mean, part.ci_low, part.ci_high) == pytest.approx(
+                (curve.mean[place], curve.low[place], curve.high[place]), rel=1e-12
+            )
+
+
+def test_odds_are_against_random_search(summary):
+    for (benchmark, strategy), odds in summary.odds.items():
+        ours = summary.finals[benchmark, strategy]
+        chance = summary.finals[benchmark, "random_search"]
+        u = stats.mannwhitneyu(ours, chance).statistic
+        assert odds.probability == pytest.approx(u / 36)
+        assert odds.ci_low <= odds.probability <= odds.ci_high
+        if strategy == "random_search":
+            assert odds.probability == 0.5
+
+
+def test_ranks_over_the_budget_are_those_of_drawn_runs(summary):
+    """Drawing runs of both again and again gives the expected rank."""
+    rng = np.random.default_rng(1)
+    share = summary.ranks.share
+    assert share[-1] == 1.0
+    drawn = []
+    for benchmark in BENCHMARKS:
+        one, other = (
+            summary.finals[benchmark, strategy][rng.integers(6, size=20_000)]
+            for strategy in STRATEGIES
+        )
+        drawn.append(1 + np.mean((one < other) + 0.5 * (one == other)))
+    first, second = (summary.ranks.expected[strategy] for strategy in STRATEGIES)
+    assert first[-1] == pytest.approx(np.mean(drawn), abs=0.02)
+    np.testing.assert_allclose(first + second, 3.0)
+
+
+def test_all_benchmarks_together(summary):
+    overall = summary.overall
+    means = np.array([[summary.finals[b, s].mean() for s in STRATEGIES] for b in BENCHMARKS])
+    ranks = stats.rankdata(-means, axis=1).mean(axis=0)
+    assert [found.strategy for found in overall.aggregates] == STRATEGIES
+    assert [found.rank for found in overall.aggregates] == ranks.tolist()
+    assert overall.wins[0, 1] + overall.wins[1, 0] == pytest.approx(1.0)
+    gap = [
+        (summary.finals[b, STRATEGIES[0]] - summary.average[b])
+        / (summary.optimum[b] - summary.average[b])
+        for b in BENCHMARKS
+    ]
+    found = overall.aggregates[0]
+    assert found.gap == pytest.approx(stats.trim_mean(np.concatenate(gap), 0.25), rel=1e-9)
+    assert found.gap_low < found.gap < found.gap_high
+    # Two strategies are too few for Friedman's test.
+    assert math.isnan(overall.test.p)
+
+
+def test_the_detectable_difference_is_that_of_the_pooled_deviation(summary):
+    for benchmark in BENCHMARKS:
+        deviation = np.sqrt(np.mean([summary.finals[benchmark, s].var(ddof=1) for s in STRATEGIES]))
+        found = summary.detectable[benchmark]
+        # By simulation: it is found in eighty of a hundred pairs of samples.
+        rng = np.random.default_rng(0)
+        ours = rng.normal(found, deviation, (6, 4000))
+        theirs = rng.normal(0.0, deviation, (6, 4000))
+        test = stats.ttest_ind(ours, theirs)
+        assert np.mean((test.pvalue < 0.05) & (test.statistic > 0)) == pytest.approx(0.8, abs=0.03)
+
+
+def test_overhead_is_apart_from_the_scores(summary):
+    for key, seconds in summary.overhead.items():
+        assert seconds > 0, key
+    (summary.experiment.folder / "overhead.jsonl").unlink()
+    again = summarise(open_experiment(summary.experiment.folder))
+    assert all(math.isnan(seconds) for seconds in again.overhead.values())
+    assert again.scores == summary.scores
+
+
+def test_a_budget_in_seconds_is_compared_along_seconds(tmp_path):
+    budget = Budget(seconds=10_000.0)
+    experiment = compare(BENCHMARKS[:1], STRATEGIES, budget=budget, seeds=3, out=tmp_path)
+    summary = summarise(experiment)
+    assert summary.axis == "seconds"
+    key = BENCHMARKS[0], STRATEGIES[0]
+    assert [part.budget for part in summary.checkpoints[key]] == [1250, 2500, 5000, 10_000]
+    assert summary.checkpoints[key][-1].mean == pytest.approx(summary.of(BENCHMARKS[0])[0].mean)
