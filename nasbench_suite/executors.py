@@ -6,6 +6,7 @@ interface, such as `mpi4py.futures.MPIPoolExecutor`, serves as well.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -112,6 +113,23 @@ def dask(address: str, timeout: float = 15.0) -> Iterator[Executor]:
             f"no Dask scheduler answers at {address!r} within {timeout:g} s ({error}): "
             "start one with `dask scheduler`, and give the address that it prints"
         ) from None
-    with client:
+    with _quiet("distributed.client", "tornado.application"), client:
         # Runs are not pure to Dask: what it remembers of a killed comparison is not taken.
         yield client.get_executor(pure=False)
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Silence loggers: what happens to a cluster is told by what happens to runs.
+
+    Dask's own tracebacks, of its attempts to come back and of what it cancelled, would hide it.
+    """
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

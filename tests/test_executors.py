@@ -217,6 +217,21 @@ def test_a_killed_worker_costs_nothing_but_time(serial, tmp_path, cluster):
     assert texts(tmp_path / "out") == serial
 
 
+@pytest.mark.slow
+def test_a_cluster_that_goes_away_is_told_and_what_was_finished_is_kept(tmp_path, cluster, capfd):
+    """Last of the module's tests on the cluster, which it leaves without a scheduler."""
+    address, (scheduler, _, _) = cluster
+
+    def told(done, total):
+        if done == 3:
+            scheduler.kill()
+
+    with pytest.raises(FailedRuns, match="the cluster went away"), dask(address) as pool:
+        ask(tmp_path / "out", pool, progress=told, seeds=30)
+    assert len(list(tmp_path.rglob("runs/**/*.jsonl"))) >= 3
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_scheduler_that_does_not_answer(tmp_path):
     for address in ("tcp://127.0.0.1:9", "nonsense://x", ""):
         with pytest.raises(InvalidSetting, match="no Dask scheduler answers"), dask(address, 1.0):

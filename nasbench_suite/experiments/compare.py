@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
 from contextlib import ExitStack
 from functools import lru_cache
 from itertools import islice
@@ -239,12 +245,15 @@ def _made(
                     f"{_some(map(str, begun or waiting.values()))}. What was finished is kept; if "
                     "the strategy is only slow, have more patience"
                 ) from None
-            error = future.exception()
-            if isinstance(error, BrokenExecutor):
-                # All that wait are broken with it; they are begun in the order of submission.
+            error = CancelledError() if future.cancelled() else future.exception()
+            if isinstance(error, BrokenExecutor | CancelledError):
+                # All that wait are lost with it; they are begun in the order of submission.
+                lost = "the cluster went away"
+                if isinstance(error, BrokenExecutor):
+                    lost = "a process died, out of memory or by the strategy's own doing"
                 raise FailedRuns(
-                    f"a process died, out of memory or by the strategy's own doing; under way: "
-                    f"{_some(map(str, waiting.values()))}. What was finished is kept"
+                    f"{lost}; under way: {_some(map(str, waiting.values()))}. What was finished "
+                    "is kept"
                 )
             task = waiting.pop(future)
             if error is None:
