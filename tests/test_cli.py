@@ -331,6 +331,52 @@ def test_compare_with_wrong_settings_writes_nothing(refused, tmp_path, changes, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_jobs_change_nothing_but_the_time(nasbench, tmp_path):
+    given = {
+        "strategies": "random_search,bananas",
+        "evaluations": "30",
+        "seeds": "3",
+        "workers": "2",
+    }
+    assert nasbench(*compare(tmp_path / "one", **given)).code == 0
+    assert nasbench(*compare(tmp_path / "two", **given, jobs="2")).code == 0
+    logs = sorted(
+        path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("runs/**/*.jsonl")
+    )
+    assert len(logs) == 6
+    for log in (*logs, Path("experiment.json"), Path("scores.json"), Path("scores.csv")):
+        assert (tmp_path / "one" / log).read_bytes() == (tmp_path / "two" / log).read_bytes()
+
+
+def test_settings_are_set_by_strategy(nasbench, tmp_path):
+    given = compare(tmp_path / "out", strategies="regularized_evolution,optuna", evaluations="12")
+    given += ["--set", "regularized_evolution.preset=paper", "--set", "optuna.sampler=QMCSampler"]
+    given += ["--set", "optuna.ordinal=true", "--set", "regularized_evolution.sample_size=7"]
+    given += ["--set", 'optuna.options={"scramble": false}']
+    assert nasbench(*given).code == 0
+    asked = json.loads((tmp_path / "out" / "experiment.json").read_text())["strategies"]
+    assert asked == {
+        "regularized_evolution": {"population_size": 100, "sample_size": 7},
+        "optuna": {"sampler": "QMCSampler", "options": {"scramble": False}, "ordinal": True},
+    }
+
+
+def test_a_single_run_is_told_in_full(nasbench, tmp_path):
+    given = ["run", BENCHMARK, "--strategy", "local_search", "--seed", 4, "--workers", 3]
+    done = nasbench(*given, "--seconds", 5000, "--out", tmp_path / "one", "--json")
+    row = done.json
+    assert done.code == 0
+    assert (row["seed"], row["strategy"]) == (4, "local_search")
+    assert 0 < row["simulated_seconds"] <= 5000
+    assert row["unique"] <= row["evaluations"]
+    assert row["strategy_seconds"] > 0
+    found = nasbench("query", BENCHMARK, row["architecture"], "--metric", "test_accuracy", "--json")
+    assert found.json["value"] == row["test_accuracy"]
+    assert Path(row["log"]).is_file()
+    again = nasbench(*given, "--seconds", 5000, "--out", tmp_path / "one")
+    assert row["architecture"] in again.out
+
+
 def test_compare_does_not_touch_other_things(nasbench, refused, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     assert "holds something else" in refused(*compare(tmp_path))
