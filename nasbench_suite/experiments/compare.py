@@ -15,7 +15,7 @@ from concurrent.futures import (
     Future,
     ProcessPoolExecutor,
 )
-from contextlib import ExitStack
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -28,6 +28,7 @@ from nasbench_suite.core import (
     Budget,
     DamagedTable,
     FailedRuns,
+    FaultyStrategy,
     InvalidSetting,
     NasbenchError,
     OutputError,
@@ -40,7 +41,6 @@ from nasbench_suite.experiments import log
 from nasbench_suite.experiments.experiment import FILE, OVERHEAD, Experiment
 from nasbench_suite.experiments.run import check_seed, prepare, run
 from nasbench_suite.files import write_whole
-from nasbench_suite.registry import Named
 from nasbench_suite.settings import above, at_least
 
 PATIENCE: Final = 3600.0
@@ -62,6 +62,8 @@ class Task(NamedTuple):
     """What the comparison calls it."""
     address: str
     """With what the registry finds it."""
+    code: str | None
+    """The sha256 of the file, of a user's own strategy."""
     settings: Mapping[str, Any]
     seed: int
     budget: Budget
@@ -79,7 +81,7 @@ def make(task: Task) -> tuple[str, float]:
         DamagedTable: the data here are not those that the comparison is about.
         FaultyStrategy, InvalidArchitecture, InvalidSetting: see `run`.
     """
-    benchmark = _loaded(task.benchmark)
+    benchmark = _loaded(task.benchmark, task.data)
     if benchmark.data != task.data:
         raise DamagedTable(
             f"the data of {task.benchmark} differ between machines (sha256 {task.data[:12]}… and "
@@ -94,12 +96,14 @@ def make(task: Task) -> tuple[str, float]:
         settings=task.settings,
         workers=task.workers,
     )
+    if made.code != task.code:
+        raise FaultyStrategy(f"{task.address} is another file than when the comparison began")
     return log.dump(made, benchmark.space), made.overhead
 
 
 @lru_cache(maxsize=16)
-def _loaded(benchmark: str) -> Benchmark:
-    """Return a benchmark that stays open for the next run in this process."""
+def _loaded(benchmark: str, data: str) -> Benchmark:
+    """Return a benchmark that stays open for the next run in this process, while data are these."""
     return source.load(benchmark)
 
 
@@ -150,21 +154,21 @@ def compare(
     _check_surroundings(out, executor)
     at_least("workers", workers, 1)
     above("patience", patience, 0)
-    named: dict[str, Named] = {}
-    complete: dict[str, dict[str, Any]] = {}
     loaded = {name: source.load(name) for name in benchmarks}
     for benchmark in loaded.values():
         source.verify(benchmark)
-        for strategy in strategies:
-            own = settings.get(strategy)
-            _, found, values = prepare(benchmark, protocol, budget, strategy, own)
-            named[found.name], complete[found.name] = found, values
+    asked = [
+        prepare(benchmark, protocol, budget, strategy, settings.get(strategy))
+        for benchmark in loaded.values()
+        for strategy in strategies
+    ]
+    named = {found.name: found for _, found, _ in asked}
     if len(named) < len(strategies):
         raise InvalidSetting("two strategies have the same name: rename a file or class")
     experiment = Experiment(
         folder=Path(out),
         benchmarks=tuple(benchmarks),
-        strategies=complete,
+        strategies={found.name: complete for _, found, complete in asked},
         code={name: found.code for name, found in named.items() if found.code is not None},
         seeds=numbers,
         budget=budget,
@@ -173,37 +177,18 @@ def compare(
         data={name: benchmark.data for name, benchmark in loaded.items()},
     )
     experiment.check_folder()
-    # Seeds outermost: what is there after a while is of all strategies, and so is the time left.
-    tasks = [
-        Task(
-            benchmark=name,
-            data=experiment.data[name],
-            strategy=found.name,
-            address=found.address,
-            settings=complete[found.name],
-            seed=seed,
-            budget=budget,
-            workers=workers,
-            protocol=protocol,
-        )
-        for seed in numbers
-        for name in benchmarks
-        for found in named.values()
-    ]
+    tasks = _tasks(experiment, {name: found.address for name, found in named.items()})
     todo = [task for task in tasks if not _path(experiment, task).exists()]
-    with ExitStack() as stack:
-        if executor is None:
-            own_code = experiment.code and todo
-            executor = stack.enter_context(processes(1)) if own_code else Inline()
+    done = len(tasks) - len(todo)
+    with _where(executor, own_code=bool(experiment.code and todo)) as pool:
         if budget.seconds is not None:
             # Each run must have room for its first trial; better said before anything is written.
             first = Budget(evaluations=1, seconds=budget.seconds)
-            for _ in _made([task._replace(budget=first) for task in todo], executor, patience):
+            for _ in _made([task._replace(budget=first) for task in todo], pool, patience):
                 pass
-        done = len(tasks) - len(todo)
         if progress is not None:
             progress(done, len(tasks))
-        for task, (text, overhead) in _made(todo, executor, patience):
+        for task, (text, overhead) in _made(todo, pool, patience):
             if not (experiment.folder / FILE).is_file():
                 write_whole(experiment.folder / FILE, experiment.to_json())
             write_whole(_path(experiment, task), text)
@@ -212,6 +197,42 @@ def compare(
             if progress is not None:
                 progress(done, len(tasks))
     return experiment
+
+
+def _tasks(experiment: Experiment, addresses: Mapping[str, str]) -> list[Task]:
+    """Return all runs of an experiment.
+
+    Seeds are outermost: what is there after a while is of all strategies, and so is the time left.
+    """
+    return [
+        Task(
+            benchmark=benchmark,
+            data=experiment.data[benchmark],
+            strategy=strategy,
+            address=addresses[strategy],
+            code=experiment.code.get(strategy),
+            settings=settings,
+            seed=seed,
+            budget=experiment.budget,
+            workers=experiment.workers,
+            protocol=experiment.protocol,
+        )
+        for seed in experiment.seeds
+        for benchmark in experiment.benchmarks
+        for strategy, settings in experiment.strategies.items()
+    ]
+
+
+@contextmanager
+def _where(executor: Executor | None, *, own_code: bool) -> Iterator[Executor]:
+    """Yield where runs are made: a user's own code not in this process, unless asked for."""
+    if executor is not None:
+        yield executor
+    elif own_code:
+        with processes(1) as pool:
+            yield pool
+    else:
+        yield Inline()
 
 
 def _made(

@@ -1,6 +1,7 @@
 """A user's own strategy is a file; what it does wrong is named, and the others' runs are kept."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from nasbench_suite.core import (
     OutputError,
     UnknownName,
 )
+from nasbench_suite.executors import Inline
 
 BENCHMARK = "nasbench201/cifar10"
 MINE = """
@@ -172,6 +174,21 @@ def test_a_changed_file_is_another_experiment(mine, tmp_path):
     path.write_text(path.read_text().replace('"code":"', '"code":"0'))
     with pytest.raises(DamagedInput, match="code is"):
         list(open_experiment(out).runs(BENCHMARK, "mine.Mine"))
+
+
+def test_a_file_that_changes_meanwhile_is_told(mine, tmp_path):
+    """No run of other code gets among those of the code that was asked."""
+
+    def told(done, total):
+        if done == 2:
+            mine.write_text(MINE + "\n# changed\n")
+
+    with pytest.raises(FailedRuns, match="another file than when the comparison began"):
+        ask(tmp_path / "out", f"{mine}:Mine", seeds=60, executor=Inline(), progress=told)
+    logs = list((tmp_path / "out").rglob("mine.Mine/*.jsonl"))
+    assert {json.loads(log.read_text().split("\n")[0])["code"] for log in logs} == {
+        sha256(MINE.encode()).hexdigest()
+    }
 
 
 def test_what_lies_beside_it_can_be_imported(tmp_path):
