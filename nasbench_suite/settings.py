@@ -8,13 +8,13 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from nasbench_suite.core import InvalidSetting, UnknownName, finite
+from nasbench_suite.core import InvalidSetting, UnknownName, finite, shown
 
 # Whole numbers beyond this are a slip of the hand, and some numpy functions choke on them.
 _MOST: Final = 2**31 - 1
+MANY: Final = 100_000
+"""How much a strategy or a model may be set to do, or to keep, at each of its steps."""
 PRESET: Final = "preset"
-# How much of a value a message shows.
-_LONGEST: Final = 60
 
 
 def complete(
@@ -66,21 +66,21 @@ def _plain(name: str, value: Any) -> Any:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidSetting(
-            f"{name} is {_shown(value)}: it cannot be written to a log ({error}); settings are "
+            f"{name} is {shown(value)}: it cannot be written to a log ({error}); settings are "
             "numbers, words, true or false, null, and lists and tables of these"
         ) from None
 
 
-def at_least(name: str, value: object, least: int) -> int:
-    """Return a setting that is a whole number and not too small.
+def at_least(name: str, value: object, least: int, most: int = _MOST) -> int:
+    """Return a setting that is a whole number, neither too small nor too large.
 
     Raises:
         InvalidSetting: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidSetting(
-            f"{name} is {_shown(value)}: it is a whole number of at least {least}"
-            + (f" and at most {_MOST:,}" if isinstance(value, int) and value > _MOST else "")
+            f"{name} is {shown(value)}: it is a whole number of at least {least}"
+            + (f" and at most {most:,}" if isinstance(value, int) and value > most else "")
         )
     return value
 
@@ -103,7 +103,7 @@ def between(name: str, value: object, low: float, high: float) -> float:
     number = finite(value)
     if number is None or not low < number < high:
         above = f"above {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
-        raise InvalidSetting(f"{name} is {_shown(value)}: it is a finite number {above}")
+        raise InvalidSetting(f"{name} is {shown(value)}: it is a finite number {above}")
     return number
 
 
@@ -116,7 +116,7 @@ def share_of(name: str, value: object, *, zero: bool = False) -> float:
     number = finite(value)
     if number is None or not 0 <= number <= 1 or (number == 0 and not zero):
         low = "from 0 to 1" if zero else "above 0 and at most 1"
-        raise InvalidSetting(f"{name} is {_shown(value)}: it is a number {low}")
+        raise InvalidSetting(f"{name} is {shown(value)}: it is a number {low}")
     return number
 
 
@@ -127,14 +127,5 @@ def one_of(name: str, value: object, known: Collection[str]) -> str:
         InvalidSetting: it is not.
     """
     if not isinstance(value, str) or value not in known:
-        raise InvalidSetting(f"{name} is {_shown(value)}: it is {' or '.join(known)}")
+        raise InvalidSetting(f"{name} is {shown(value)}: it is {' or '.join(known)}")
     return value
-
-
-def _shown(value: object) -> str:
-    """Return a value as a message shows it: the first of its digits, where it has hundreds."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write whole numbers of thousands of digits
-        return "a number of thousands of digits"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -78,8 +78,13 @@ class Row:
     published: tuple[float, float]
 
     @property
-    def within(self) -> bool:
-        """Whether mean and standard deviation agree within what is tolerated."""
+    def within(self) -> bool | None:
+        """Whether mean and standard deviation agree within what is tolerated.
+
+        None with a single run, which has no standard deviation.
+        """
+        if self.score.runs < 2:
+            return None
         mean, std = self.published
         return (
             abs(self.score.mean - mean) <= self.task.tolerance

@@ -7,21 +7,23 @@ to train, under `multi_fidelity`, at equal simulated seconds.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
 from typing import Any, Final
 
 from nasbench_suite import registry
+from nasbench_suite.benchmarks import load
 from nasbench_suite.core import Budget, InvalidSetting, Metric
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.run import run
+from nasbench_suite.registry import Named
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.scores import Score
 from nasbench_suite.scoring.summary import summarise
-from nasbench_suite.strategies.base import FidelityStrategy, Strategy
+from nasbench_suite.strategies.base import FidelityStrategy
 
 CHANCE: Final = "random_search"
 SECONDS: Final[Mapping[str, float]] = {
@@ -34,10 +36,13 @@ SECONDS: Final[Mapping[str, float]] = {
 UNLEARNED: Final[Mapping[str, Mapping[str, Any]]] = {
     "reinforce": {"learning_rate": 1e-9},
     "q_learning": {"learning_rate": 1e-12, "replays": 0},
-    "distribution_pruning": {"steps": 1000},
+    "distribution_pruning": {"steps": 10**9},
     "edge_bandits": {"rate": 1e-9},
 }
 """The settings that switch the learning of a strategy off and leave everything else as it is."""
+
+_TIMED: Final = 3
+"""How many runs are timed to know what a trial takes."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,18 @@ class Portrait:
 
     name: str
     text: str
-    """The docstring of its file."""
+    """The docstring of its file, or of its class where the file has none."""
     settings: Mapping[str, Any]
     presets: Mapping[str, Mapping[str, Any]]
     protocol: str
     panels: tuple[Panel, ...]
     overhead: float
-    """Processor time of a trial, in seconds, over a run of `evaluations` trials."""
+    """The strategy's own real seconds a trial, to ask and be told, in a run of `evaluations`."""
+
+    @property
+    def file(self) -> str:
+        """Its name as that of a file."""
+        return _file(self.name)
 
 
 def portray(
@@ -89,82 +99,100 @@ def portray(
     Args:
         out: a folder, which gets one comparison a strategy and task; what it holds already is not
             run again.
-        names: the strategies, in the order of the result.
+        names: the strategies, in the order of the result: registered names, or
+            `path/to/mine.py:MyStrategy`.
         evaluations: the budget of a run, and the length of the run whose overhead is measured.
         seeds: runs of each strategy and task.
         progress: told of each comparison's runs done and runs in all.
 
     Raises:
         UnknownName: there is no such strategy.
+        DataNotFound, FaultyStrategy: a user's own file is not there, or cannot be run.
         InvalidSetting: none is named, or one twice.
         MissingExtra: one needs a package that is not installed.
         OutputError: the folder holds something else, or cannot be written.
     """
-    if not names or len(set(names)) < len(names):
+    found = [registry.find("strategies", name) for name in names]
+    if not found or len({_file(named.name) for named in found}) < len(found):
         raise InvalidSetting("name at least one strategy, and each once")
-    kinds: dict[str, type[Strategy]] = {name: registry.load("strategies", name) for name in names}
+    random = registry.find("strategies", CHANCE)
 
     def outcome(
-        benchmark: str, name: str, protocol: str, settings: Mapping[str, Any] | None = None
+        benchmark: str, named: Named, protocol: str, settings: Mapping[str, Any] | None = None
     ) -> tuple[Outcome, Metric]:
         # Each in a folder of its own, so that others can be added later.
-        kept = name if settings is None else f"{name}-unlearned"
+        kept = _file(named.name) + ("-unlearned" if settings else "")
         timed = protocol != "standard"
         experiment = compare(
             [benchmark],
-            [name],
+            [named.address],
             budget=Budget(seconds=SECONDS[benchmark]) if timed else Budget(evaluations=evaluations),
             seeds=seeds,
             out=out / protocol / benchmark.replace("/", "-") / kept,
             protocol=protocol,
-            settings={name: settings} if settings else None,
+            settings={named.address: settings} if settings else None,
             progress=progress,
         )
         summary = summarise(experiment)
         curves = summary.by_seconds if timed else summary.by_evaluations
         (score,) = summary.scores
-        return Outcome(curves[benchmark, name], score), summary.reported[benchmark]
+        return Outcome(curves[benchmark, named.name], score), summary.reported[benchmark]
 
     chance: dict[tuple[str, str], Outcome] = {}
     portraits = []
-    for name, kind in kinds.items():
-        protocol = "multi_fidelity" if issubclass(kind, FidelityStrategy) else "standard"
+    for named in found:
+        protocol = "multi_fidelity" if issubclass(named.kind, FidelityStrategy) else "standard"
         panels = []
         for benchmark in SECONDS:
-            reached, metric = outcome(benchmark, name, protocol)
+            reached, metric = outcome(benchmark, named, protocol)
             if (benchmark, protocol) not in chance:
-                chance[benchmark, protocol], _ = outcome(benchmark, CHANCE, protocol)
-            off = UNLEARNED.get(name)
+                chance[benchmark, protocol], _ = outcome(benchmark, random, protocol)
+            off = UNLEARNED.get(named.name)
             panels.append(
                 Panel(
                     benchmark=benchmark,
                     metric=metric,
                     reached=reached,
                     chance=chance[benchmark, protocol],
-                    unlearned=outcome(benchmark, name, protocol, off)[0] if off else None,
+                    unlearned=outcome(benchmark, named, protocol, off)[0] if off else None,
                 )
             )
         portraits.append(
             Portrait(
-                name=name,
-                text=inspect.getdoc(sys.modules[kind.__module__]) or "",
-                settings=kind.settings(),
-                presets=kind.presets,
+                name=named.name,
+                text=said(named.kind),
+                settings=named.kind.settings(),
+                presets=named.kind.presets,
                 protocol=protocol,
                 panels=tuple(panels),
-                overhead=_overhead(name, protocol, evaluations),
+                overhead=_overhead(named.address, protocol, evaluations),
             )
         )
     return tuple(portraits)
 
 
-def _overhead(name: str, protocol: str, evaluations: int) -> float:
-    begun = process_time()
-    run(
-        name,
-        next(iter(SECONDS)),
-        budget=Budget(evaluations=evaluations),
-        seed=0,
-        protocol=protocol,
+def said(kind: type[Any]) -> str:
+    """Return what a strategy says of itself: its file, or its class where the file says nothing."""
+    return inspect.getdoc(sys.modules[kind.__module__]) or inspect.cleandoc(kind.__doc__ or "")
+
+
+def _file(name: str) -> str:
+    """Return a strategy's name as that of a file: those of other packages have a slash."""
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
+def _overhead(address: str, protocol: str, evaluations: int) -> float:
+    # The least of a few: in the first, what a strategy imports late is loaded, and whatever else
+    # the machine does adds to any.
+    benchmark = load(next(iter(SECONDS)))
+    runs = (
+        run(
+            address,
+            benchmark,
+            budget=Budget(evaluations=evaluations),
+            seed=0,
+            protocol=protocol,
+        )
+        for _ in range(_TIMED)
     )
-    return (process_time() - begun) / evaluations
+    return min(found.overhead / len(found.trials) for found in runs)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nasbench_suite.campaigns.reproduction import SPREAD, Row
+from nasbench_suite.reports import words
 
 _TITLE: Final = "# NATS-Bench's searches, repeated\n"
 _TEXT: Final = """
@@ -16,6 +17,7 @@ their settings on the table `nasbench201`, under the protocol `standard`. This p
 
     nasbench reproduce --out DIR
 """
+_VERDICTS: Final = {True: "yes", False: "NO", None: "one run"}
 _DIFFERENCES: Final = """
 What differs from the published searches, and what that changes:
 
@@ -42,15 +44,16 @@ def reproduction_page(rows: Sequence[Row]) -> str:
             f"`{row.score.strategy}`",
             f"{row.score.evaluations:.0f}",
             f"{mean:.2f} ± {std:.2f}",
-            f"{row.score.mean:.2f} ± {row.score.std:.2f}",
+            f"{row.score.mean:.2f} ± {words.number(row.score.std, 2)}",
             f"{row.score.mean - mean:+.2f}",
-            "yes" if row.within else "NO",
+            _VERDICTS[row.within],
         )
         lines.append(f"| {' | '.join(cells)} |")
     limits = {row.task.benchmark.partition("/")[2]: row.task.tolerance for row in rows}
     allowed = ", ".join(f"{limit:.2f} on {task}" for task, limit in limits.items())
     note = (
-        f"{runs} runs of each, with seeds from 0. Within: the means differ by at most\n"
+        f"{words.plural(runs, 'run')} of each, with seeds from 0. "
+        "Within: the means differ by at most\n"
         f"{allowed} points,\nand the standard deviations by at most {SPREAD:.0%} of the published "
         "one.\n"
     )

@@ -46,7 +46,7 @@ def write_strategies(portraits: Sequence[Portrait], folder: Path) -> Path:
         OutputError: a file cannot be written.
     """
     for portrait in portraits:
-        write_whole(folder / FIGURES / f"{portrait.name}.svg", figure(portrait))
+        write_whole(folder / FIGURES / f"{portrait.file}.svg", figure(portrait))
     write_whole(folder / PAGE, strategies_page(portraits))
     return folder / PAGE
 
@@ -54,14 +54,15 @@ def write_strategies(portraits: Sequence[Portrait], folder: Path) -> Path:
 def strategies_page(portraits: Sequence[Portrait]) -> str:
     """Return the page as Markdown."""
     runs = portraits[0].panels[0].reached.score.runs
+    shown = f"as mean over {runs} runs with its 95 % interval" if runs > 1 else "in a single run"
     parts = [
         "# Search strategies\n",
         "What each strategy is, how it is set, and how it fares beside random search on the tasks "
         "of NAS-Bench-201. A search sees validation accuracy; shown is the test accuracy after 200 "
-        f"epochs of what it would name, as mean over {runs} runs with its 95 % interval. "
+        f"epochs of what it would name, {shown}. "
         "Under `standard` all spend the same evaluations, under `multi_fidelity` the same "
-        "simulated seconds. A trial's time is processor time on one core, of asking, looking up "
-        "and telling together. `make docs` writes this page.\n",
+        "simulated seconds. A trial's time is the strategy's own, to ask and to be told. "
+        "`nasbench portray` writes this page.\n",
     ]
     for protocol in dict.fromkeys(portrait.protocol for portrait in portraits):
         parts += [f"## Under `{protocol}`\n", _overview(portraits, protocol)]
@@ -77,7 +78,7 @@ def _overview(portraits: Sequence[Portrait], protocol: str) -> str:
         rows.append((f"`{CHANCE}`", *chance, words.DASH))
     for portrait in shown:
         results = (_result(panel.reached.score) for panel in portrait.panels)
-        rows.append((f"`{portrait.name}`", *results, f"{portrait.overhead * 1e3:.2f} ms"))
+        rows.append((f"`{portrait.name}`", *results, _time(portrait.overhead)))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -86,18 +87,26 @@ def _result(score: Score) -> str:
     return f"{score.mean:.2f}" + ("" if math.isnan(reach) else f" ± {reach:.2f}")
 
 
+def _time(seconds: float) -> str:
+    """Return a short time with two digits."""
+    unit, length = ("ms", 1e-3) if seconds >= 1e-3 else ("µs", 1e-6)
+    return f"{float(f'{seconds / length:.2g}'):g} {unit}"
+
+
 def _section(portrait: Portrait) -> str:
     title, _, text = portrait.text.partition("\n")
+    head = f"**{title}**\n{text}\n\n" if title else ""
     rows = [("setting", "default", *portrait.presets), ("---",) * (2 + len(portrait.presets))]
     for name, value in portrait.settings.items():
         others = (f"`{preset.get(name, value)!r}`" for preset in portrait.presets.values())
         rows.append((f"`{name}`", f"`{value!r}`", *others))
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return (
-        f"## {portrait.name}\n\n**{title}**\n{text}\n\n"
+        f"## {portrait.name}\n\n"
+        + head
         + (table if portrait.settings else "It has no settings.\n")
         + _ablation(portrait)
-        + f"\n![{portrait.name} beside random search]({FIGURES}/{portrait.name}.svg)\n"
+        + f"\n![{portrait.name} beside random search]({FIGURES}/{portrait.file}.svg)\n"
     )
 
 

@@ -23,9 +23,10 @@ from typing import ClassVar
 import numpy as np
 
 from nasbench_suite.core import Arch
-from nasbench_suite.settings import at_least
+from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies._model_based import ModelBased
+from nasbench_suite.strategies.base import mutated
 from nasbench_suite.surrogates.mlp_ensemble import MlpEnsemble
 
 
@@ -71,14 +72,14 @@ class Bananas(ModelBased):
             encoding: of the architectures.
         """
         super().__init__(space, rng=rng, initial=initial, batch=batch)
-        self._candidates = at_least("candidates", candidates, 1)
+        self._candidates = at_least("candidates", candidates, 1, MANY)
         self._parents = at_least("parents", parents, 1)
         self._model = MlpEnsemble(
             space,
             members=members,
             layers=layers,
             width=width,
-            epochs=at_least("training_epochs", training_epochs, 1),
+            epochs=at_least("training_epochs", training_epochs, 1, MANY),
             batch=at_least("training_batch", training_batch, 1),
             learning_rate=learning_rate,
             encoding=encoding,
@@ -99,7 +100,7 @@ class Bananas(ModelBased):
         for turn in range(10 * self._candidates):
             if len(pool) == self._candidates:
                 break
-            child = self.space.mutate(parents[turn % len(parents)], self.rng)
+            child = mutated(self.space, parents[turn % len(parents)], self.rng)
             if child not in self._fresh.seen:
                 pool[child] = None
         return list(pool)

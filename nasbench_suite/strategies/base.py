@@ -26,9 +26,11 @@ from nasbench_suite.core import (
     Proposal,
     Trial,
     finite,
+    whole,
 )
 from nasbench_suite.settings import complete
 from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates.base import LARGEST
 
 # What a constructor is given by the run; its other parameters are settings.
 _GIVEN: Final = frozenset({"space", "rng", "epochs"})
@@ -79,20 +81,36 @@ class Strategy(ABC):
     def tell(self, trial: Trial) -> None:
         """Hear the result of an architecture that was asked for; a failed one scores -inf.
 
-        A score that is not a finite number counts as a failure.
+        A score that is not a finite number counts as a failure, and so does one of 1e100 or more in
+        size, whose squares and differences would be no numbers.
 
         Raises:
             OutOfTurn: it was never asked for, or told before.
         """
-        if self._in_flight.get(trial.number) != trial.arch:
-            state = "was told before" if 0 <= trial.number < self._asked else "was never asked for"
-            if trial.number in self._in_flight:
-                state = "was asked for another architecture"
-            raise OutOfTurn(f"trial {trial.number} {state}")
-        del self._in_flight[trial.number]
-        if trial.status != "ok" or finite(trial.score) is None:
+        number = self._in_turn(trial)
+        del self._in_flight[number]
+        score = finite(trial.score)
+        if trial.status != "ok" or score is None or abs(score) >= LARGEST:
             trial = trial._replace(status="failed", score=-math.inf)
         self._tell(trial)
+
+    def _in_turn(self, trial: Trial) -> int:
+        """Return the number of a trial that is in flight.
+
+        Raises:
+            OutOfTurn: it is not.
+        """
+        if not isinstance(trial, Trial):
+            raise OutOfTurn(f"{trial!r} is no Trial: tell what `ask` asked for, and its score")
+        number = whole(trial.number)
+        if number is None or not 0 <= number < self._asked:
+            raise OutOfTurn(f"trial {trial.number} was never asked for")
+        if number not in self._in_flight:
+            raise OutOfTurn(f"trial {number} was told before")
+        # An array compares gene by gene, and so is neither equal nor unequal.
+        if type(trial.arch) is not tuple or trial.arch != self._in_flight[number]:
+            raise OutOfTurn(f"trial {number} was asked for another architecture")
+        return number
 
     @classmethod
     def begin(
@@ -158,6 +176,14 @@ class FidelityStrategy(Strategy):
                 f"{len(epochs) or 'none'}: take one with several, such as multi_fidelity"
             )
         return cls(space, rng=rng, epochs=epochs, **settings)
+
+
+def mutated(space: Space, arch: Arch, rng: np.random.Generator) -> Arch:
+    """Return a neighbour of an architecture, or any other where it has none."""
+    try:
+        return space.mutate(arch, rng)
+    except InvalidSetting:
+        return space.sample(rng)
 
 
 class Fresh:

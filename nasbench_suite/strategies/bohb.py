@@ -34,7 +34,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from nasbench_suite.core import Arch, Floats, Ints, Proposal, Trial
-from nasbench_suite.settings import above, at_least, between, share_of
+from nasbench_suite.settings import MANY, at_least, between, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.hyperband import Bracket, Hyperband
 
@@ -101,8 +101,8 @@ class Bohb(Hyperband):
             min_points = len(space.genes) + 1
         self._min_points = at_least("min_points", min_points, 1)
         self._top = between("top", top, 0.0, 1.0)
-        self._samples = at_least("samples", samples, 1)
-        self._factor = above("bandwidth_factor", bandwidth_factor, 0.0)
+        self._samples = at_least("samples", samples, 1, MANY)
+        self._factor = between("bandwidth_factor", bandwidth_factor, 0.0, 1e6)
         self._min_bandwidth = between("min_bandwidth", min_bandwidth, 0.0, 1.0)
         # By length, best first and the earlier of equals first.
         self._results: dict[int, list[tuple[float, int, Arch]]] = defaultdict(list)

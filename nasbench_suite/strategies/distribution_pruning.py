@@ -9,11 +9,15 @@ search ends when one choice a gene is left, which takes steps x (C + ... + 2) tr
 
 Departures: genes of fewer choices go through theirs again to fill a step. The softmax is of
 scores as they stand, which is what the code has for accuracies in percent. When one architecture
-is left, a new search begins, and nothing is carried over. An invalid mixture, in a space that has
-such, is replaced by a sample. Failed trials count as the worst score of their step.
+is left, a new search begins, and nothing is carried over. Of equally weak choices one drawn at
+random dies. Failed trials count as the worst score of their round; the worst of their step may be
+its only success, and no better. An invalid mixture, in a space that has such, is replaced by a
+sample; the sample says nothing of the mixture's choices, so they get the mean score of the round.
 """
 
 from __future__ import annotations
+
+from statistics import fmean
 
 import numpy as np
 
@@ -34,7 +38,8 @@ class DistributionPruning(Strategy):
         Args:
             space: the space to search.
             rng: where every random number comes from.
-            steps: how often every living choice is used before one of each gene dies.
+            steps: how often every living choice is used before one of each gene dies; more than a
+                search has room for switch the learning off.
             decay: how much of the old distribution stays.
         """
         super().__init__(space, rng=rng)
@@ -48,62 +53,78 @@ class DistributionPruning(Strategy):
         self._begin_round()
 
     def _begin_round(self) -> None:
-        """Draw the architectures of the coming steps; results are told in any order."""
-        length = max(map(len, self._alive))
-        self._round = [arch for _ in range(self._steps) for arch in self._step(length)]
-        self._queue = list(reversed(self._round))
+        """Begin the coming steps, each drawn when it is needed; results are told in any order."""
+        self._length = max(map(len, self._alive))
+        self._size = self._steps * self._length
+        self._round: list[Arch] = []
         self._scores: dict[int, float] = {}
+        self._replaced: set[int] = set()
         self._first = self._asked
 
-    def _step(self, length: int) -> list[Arch]:
+    def _step(self) -> list[Arch]:
+        """Return mixtures in which every living choice is used."""
         columns = []
         for alive in self._alive:
             column: list[int] = []
-            while len(column) < length:
+            while len(column) < self._length:
                 column += [alive[place] for place in self.rng.permutation(len(alive)).tolist()]
-            columns.append(column[:length])
+            columns.append(column[: self._length])
         return list(zip(*columns, strict=True))
 
     def _ask(self) -> Proposal:
-        if not self._queue:
+        place = self._asked - self._first
+        if place >= self._size:
             # All of the round are in flight, as far as they are not told: what is asked beyond it
             # is drawn like a further step's.
-            return Proposal(self._valid(self._step(1)[0]))
-        return Proposal(self._valid(self._queue.pop()))
-
-    def _valid(self, arch: Arch) -> Arch:
-        return arch if self.space.fault(arch) is None else self.space.sample(self.rng)
+            arch = self._step()[0]
+        else:
+            if place == len(self._round):
+                self._round += self._step()
+            arch = self._round[place]
+        if self.space.fault(arch) is not None:
+            self._replaced.add(place)
+            arch = self.space.sample(self.rng)
+        return Proposal(arch)
 
     def _tell(self, trial: Trial) -> None:
         place = trial.number - self._first
-        if 0 <= place < len(self._round):
+        if 0 <= place < self._size:
             self._scores[place] = trial.score
-            if len(self._scores) == len(self._round):
+            if len(self._scores) == self._size:
                 self._prune()
 
     def _prune(self) -> None:
         """Let the weakest living choice of each gene die."""
-        told = [score for score in self._scores.values() if score > -np.inf]
-        worst = min(told, default=0.0)
-        scores = [max(self._scores[place], worst) for place in range(len(self._round))]
-        length = len(self._round) // self._steps
+        own = [
+            score
+            for place, score in self._scores.items()
+            if score > -np.inf and place not in self._replaced
+        ]
+        worst, mean = (min(own), fmean(own)) if own else (0.0, 0.0)
+        scores = [
+            mean if place in self._replaced else max(self._scores[place], worst)
+            for place in range(len(self._round))
+        ]
         for gene, alive in enumerate(self._alive):
             if len(alive) > 1:
-                self._theta[gene] = self._evidence(gene, scores, length) + (
-                    self._decay * self._theta[gene]
-                )
-                alive.remove(min(alive, key=self._theta[gene].__getitem__))
+                theta = self._evidence(gene, scores) + self._decay * self._theta[gene]
+                self._theta[gene] = theta
+                least = theta[alive].min()
+                weakest = [choice for choice in alive if theta[choice] == least]
+                # A draw only where there is a choice: what else is drawn does not move with it.
+                drawn = int(self.rng.random() * len(weakest)) if len(weakest) > 1 else 0
+                alive.remove(weakest[drawn])
         if max(map(len, self._alive)) == 1:
             self._begin()
         else:
             self._begin_round()
 
-    def _evidence(self, gene: int, scores: list[float], length: int) -> Floats:
+    def _evidence(self, gene: int, scores: list[float]) -> Floats:
         """Return the mean over steps of the softmax of a gene's scores, (choices,)."""
         total = np.zeros(self.space.genes[gene])
-        for start in range(0, len(scores), length):
+        for start in range(0, len(scores), self._length):
             seen = np.full(self.space.genes[gene], -np.inf)
-            for place in range(start, start + length):
+            for place in range(start, start + self._length):
                 choice = self._round[place][gene]
                 seen[choice] = max(seen[choice], scores[place])
             powers = np.exp(seen - seen.max())

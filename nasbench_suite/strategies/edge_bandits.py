@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from nasbench_suite.core import Floats, Proposal, Trial
-from nasbench_suite.settings import above, at_least, between, one_of
+from nasbench_suite.settings import MANY, at_least, between, one_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Strategy
 
@@ -48,16 +48,18 @@ class EdgeBandits(Strategy):
             space: the space to search.
             rng: where every random number comes from.
             credit: how the joint result is shared out, `least_squares` or `adversarial`.
-            rate: how sharply agents prefer what gained more.
-            exploration: the share of draws that are uniform.
+            rate: how sharply agents prefer what gained more, below 100: an advantage by the pay of
+                one trial multiplies the odds of a choice by the exponential of it.
+            exploration: the share of draws that are uniform, above one in a million: importance
+                weighting divides by the chance of what was drawn.
             window: how many recent trials least squares looks at.
         """
         super().__init__(space, rng=rng)
         self._least_squares = one_of("credit", credit, CREDITS) == "least_squares"
-        self._rate = above("rate", rate, 0.0)
-        self._exploration = between("exploration", exploration, 0.0, 1.0)
+        self._rate = between("rate", rate, 0.0, 100.0)
+        self._exploration = between("exploration", exploration, 1e-6, 1.0)
         # The joint actions of the last trials as rows of indicators, and their scores, in a ring.
-        length = at_least("window", window, 1)
+        length = at_least("window", window, 1, MANY)
         self._actions = np.zeros((length, sum(space.genes)))
         self._scores = np.empty(length)
         self._told = 0
@@ -114,7 +116,7 @@ class EdgeBandits(Strategy):
     def _reward(self, score: float | Floats) -> Floats:
         """Return where scores lie between the worst and the best seen; a failure is paid 0."""
         span = self._best - self._worst
-        if not 0 < span < np.inf:
+        if not span > 0:
             return np.zeros_like(score)
         rewards: Floats = np.maximum((np.asarray(score) - self._worst) / span, 0.0)
         return rewards

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from nasbench_suite.core import Arch, Floats
-from nasbench_suite.settings import at_least
+from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies._model_based import ModelBased
 from nasbench_suite.surrogates.embedding_gp import EmbeddingGp
@@ -93,7 +93,7 @@ class EmbeddingBo(ModelBased):
             noise: the variance of a measurement, as a share of the variance of all.
         """
         super().__init__(space, rng=rng, initial=initial, batch=at_least("kernels", kernels, 1))
-        self._candidates = at_least("candidates", candidates, 1)
+        self._candidates = at_least("candidates", candidates, 1, MANY)
         self._model = EmbeddingGp(
             space,
             members=kernels,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
-from nasbench_suite.settings import at_least
+from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Fresh, Strategy
 
@@ -33,7 +33,7 @@ class LocalSearch(Strategy):
             starts: how many random architectures the first walk may start from.
         """
         super().__init__(space, rng=rng)
-        self._starts = at_least("starts", starts, 1)
+        self._starts = at_least("starts", starts, 1, MANY)
         self._scores: dict[Arch, float] = {}
         self._fresh = Fresh(space, rng)
         # The walk stands at a centre of this score, and waits for the scores of those around.

@@ -89,7 +89,9 @@ class Optuna(Strategy):
             raise InvalidSetting(f"ordinal is {ordinal!r}: it is true or false")
         if sampler in _NUMBERS and not ordinal:
             raise InvalidSetting(f"{sampler} knows only numbers: set ordinal to true")
-        self._title: Final = f"Optuna's {sampler} with options {options or {}}"
+        if not isinstance(options, Mapping | None):
+            raise InvalidSetting(f"options are {options!r}: they are a table by name, or null")
+        self._title: Final = f"Optuna's {sampler} with options {dict(options or {})}"
         with self._faults_named(), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             chosen = {**_OPTIONS.get(sampler, {}), **(options or {})}
@@ -116,20 +118,24 @@ class Optuna(Strategy):
             arch = tuple(trial.params.values())
             if self.space.fault(arch) is None:
                 break
-            self._study.tell(trial, state=self._failed)
+            self._report(trial, None)
         else:
             arch = self.space.sample(self.rng)
-            self._study.enqueue_trial(dict(zip(self._genes, arch, strict=True)))
-            trial = self._study.ask(self._genes)
+            with self._faults_named():
+                self._study.enqueue_trial(dict(zip(self._genes, arch, strict=True)))
+                trial = self._study.ask(self._genes)
         self._running[self._asked] = trial
         return Proposal(arch)
 
     def _tell(self, trial: Trial) -> None:
         running = self._running.pop(trial.number)
-        if trial.status == "ok":
-            self._study.tell(running, trial.score)
-        else:
-            self._study.tell(running, state=self._failed)
+        self._report(running, trial.score if trial.status == "ok" else None)
+
+    def _report(self, trial: optuna.Trial, score: float | None) -> None:
+        """Tell Optuna a score, or that there is none."""
+        # Some options, such as functions, are used only here.
+        with self._faults_named():
+            self._study.tell(trial, score, state=self._failed if score is None else None)
 
     def _stop(self) -> None:
         self._stopped = True

@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 
 from nasbench_suite.core import Arch
-from nasbench_suite.settings import at_least
+from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies._model_based import ModelBased
 from nasbench_suite.surrogates.mlp_ensemble import MlpEnsemble
@@ -71,7 +71,7 @@ class Progressive(ModelBased):
             share=share,
             layers=layers,
             width=width,
-            epochs=at_least("training_epochs", training_epochs, 1),
+            epochs=at_least("training_epochs", training_epochs, 1, MANY),
             encoding=encoding,
         )
         self._size = 1

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
-from nasbench_suite.settings import at_least, between
+from nasbench_suite.settings import MANY, at_least, between
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Strategy
 
@@ -66,7 +66,7 @@ class QLearning(Strategy):
         super().__init__(space, rng=rng)
         self._evaluations = at_least("evaluations", evaluations, 1)
         self._rate = between("learning_rate", learning_rate, 0.0, 1.0)
-        self._replays = at_least("replays", replays, 0)
+        self._replays = at_least("replays", replays, 0, MANY)
         # worth[gene][choice before][choice]; the first gene has a single state before it.
         before = (1, *space.genes[:-1])
         self._worth = [

@@ -4,7 +4,8 @@ Real et al., "Regularized Evolution for Image Classifier Architecture Search", A
 algorithm 1. The defaults are those with which NATS-Bench's published code runs it, a population of
 10 and a sample of 3, also under the name `nats_bench`; `paper` has the paper's, 100 and 25, and
 `nasbench101` those of the NAS-Bench-101 paper, 100 and 10. The sample is drawn with replacement,
-as NATS-Bench's code does. The mutation is the space's: one gene takes another value.
+as NATS-Bench's code does. The mutation is the space's: one gene takes another value. Where that is
+not possible, as in a space of a single architecture, the child is drawn from the space.
 
 With several trials in flight, a child enters the population when its result is told. Failed
 trials do not enter it.
@@ -19,9 +20,9 @@ from typing import ClassVar, Final
 import numpy as np
 
 from nasbench_suite.core import Arch, Proposal, Trial
-from nasbench_suite.settings import at_least
+from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies.base import Strategy
+from nasbench_suite.strategies.base import Strategy, mutated
 
 _SCORE: Final = itemgetter(0)
 
@@ -53,7 +54,7 @@ class RegularizedEvolution(Strategy):
         """
         super().__init__(space, rng=rng)
         self._size = at_least("population_size", population_size, 1)
-        self._sample = at_least("sample_size", sample_size, 1)
+        self._sample = at_least("sample_size", sample_size, 1, MANY)
         self._population: deque[tuple[float, Arch]] = deque(maxlen=self._size)
         self._born = 0
 
@@ -67,7 +68,7 @@ class RegularizedEvolution(Strategy):
         count = len(alive)
         sample = [alive[int(u * count)] for u in self.rng.random(self._sample).tolist()]
         _, parent = max(sample, key=_SCORE)
-        return Proposal(self.space.mutate(parent, self.rng))
+        return Proposal(mutated(self.space, parent, self.rng))
 
     def _tell(self, trial: Trial) -> None:
         if trial.status == "ok":

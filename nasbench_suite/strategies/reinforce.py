@@ -7,7 +7,8 @@ NASNet; Adam with a learning rate of 0.01, and a moving average of rewards as th
 
 The reward is the score as it stands (percent, for accuracies); Adam makes the steps depend
 little on its unit. A failed trial teaches nothing. With several trials in flight, the gradient
-is taken at the policy as it is when a result is told.
+is taken at the policy as it is when a result is told. A tuple that the space refuses is drawn
+anew, and after many in a row an architecture is drawn from the space.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from typing import Final
 import numpy as np
 
 from nasbench_suite.core import Floats, Proposal, Trial
-from nasbench_suite.settings import above, between
+from nasbench_suite.settings import between
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Strategy
 from nasbench_suite.surrogates._networks import Adam
 
 # A gene of fewer choices than the widest has this logit in the places that it lacks.
 _NEVER: Final = -np.inf
+# A space may refuse what is drawn; after so many refusals an architecture is sampled.
+_TRIES: Final = 100
 
 
 class Reinforce(Strategy):
@@ -42,11 +45,11 @@ class Reinforce(Strategy):
         Args:
             space: the space to search.
             rng: where every random number comes from.
-            learning_rate: of Adam.
+            learning_rate: of Adam, below 1: how far a logit moves at a trial, about.
             momentum: how much of the baseline stays when a reward comes in.
         """
         super().__init__(space, rng=rng)
-        rate = above("learning_rate", learning_rate, 0.0)
+        rate = between("learning_rate", learning_rate, 0.0, 1.0)
         self._momentum = between("momentum", momentum, 0.0, 1.0)
         shape = (len(space.genes), max(space.genes))
         lacking = np.arange(shape[1]) >= np.array(space.genes)[:, None]
@@ -66,12 +69,12 @@ class Reinforce(Strategy):
     def _ask(self) -> Proposal:
         # A draw lies below the last sum even where rounding leaves that a little below one.
         sums = self._policy().cumsum(axis=1)
-        draws = self.rng.random(len(sums)) * sums[:, -1]
-        while True:
+        for _ in range(_TRIES):
+            draws = self.rng.random(len(sums)) * sums[:, -1]
             arch = tuple((draws[:, None] >= sums).sum(axis=1).tolist())
             if self.space.fault(arch) is None:
                 return Proposal(arch)
-            draws = self.rng.random(len(sums)) * sums[:, -1]
+        return Proposal(self.space.sample(self.rng))
 
     def _tell(self, trial: Trial) -> None:
         if trial.status != "ok":

@@ -9,12 +9,16 @@ what share is kept, and what happens to failed trials and with several in flight
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 
 from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.hyperband import Bracket, Hyperband
+
+# A bracket is drawn at once, and begins with many times as many architectures as survive.
+_MOST: Final = 1000
 
 
 class SuccessiveHalving(Hyperband):
@@ -39,7 +43,7 @@ class SuccessiveHalving(Hyperband):
             survivors: how many architectures of a bracket reach the longest training.
         """
         super().__init__(space, rng=rng, epochs=epochs, eta=eta)
-        self._survivors = at_least("survivors", survivors, 1)
+        self._survivors = at_least("survivors", survivors, 1, _MOST)
 
     def _begin(self, rung: int) -> Bracket:
         size = math.ceil(self._survivors * self._ratio(0, len(self._rungs) - 1))

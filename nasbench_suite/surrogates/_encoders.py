@@ -31,6 +31,12 @@ class BiLstms:
     al., 2000. Both directions of a layer are computed together, on the sequence and its reverse.
     """
 
+    @staticmethod
+    def count(inputs: int, width: int, layers: int) -> int:
+        """Return how many parameters a network has."""
+        later = (layers - 1) * (1 + 3 * width)
+        return 8 * width * (1 + width + inputs + later)
+
     def __init__(
         self, members: int, inputs: int, width: int, layers: int, rng: np.random.Generator
     ) -> None:
@@ -41,9 +47,9 @@ class BiLstms:
         """
         self._width: Final = width
         self._inputs: Final = [inputs] + [2 * width] * (layers - 1)
-        count = sum(8 * width * (1 + width + fed) for fed in self._inputs)
         reach = width**-0.5
-        self.parameters: Final[Floats] = rng.uniform(-reach, reach, (members, count))
+        shape = (members, self.count(inputs, width, layers))
+        self.parameters: Final[Floats] = rng.uniform(-reach, reach, shape)
         self._gradient: Final = np.zeros_like(self.parameters)
         self._layers: Final = self._views(self.parameters)
         self._slopes: Final = self._views(self._gradient)

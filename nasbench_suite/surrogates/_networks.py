@@ -17,6 +17,9 @@ from nasbench_suite.core import Floats
 _BETA: Final = (0.9, 0.999)
 _EPSILON: Final = 1e-8
 
+LAYERS: Final = 1000
+"""How many layers a network may be set to have."""
+
 
 class Scale(NamedTuple):
     """Where values lie, so that a network learns them as numbers around zero."""
@@ -32,6 +35,17 @@ class Scale(NamedTuple):
     def standardise(self, values: Floats) -> Floats:
         """Return values with a mean of 0 and a standard deviation of 1."""
         return (values - self.centre) / self.spread
+
+    @classmethod
+    def stored(cls, values: Floats) -> Scale:
+        """Return a scale that was stored.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if values.shape != (2,) or not values[1] > 0:
+            raise ValueError(f"its scale is {values.tolist()}, not a centre and a positive spread")
+        return cls(*values.tolist())
 
     def restore(self, values: Floats) -> Floats:
         """Return standardised values in their own unit again."""
@@ -76,6 +90,11 @@ class Perceptrons:
     The last layer is linear.
     """
 
+    @staticmethod
+    def count(sizes: Sequence[int]) -> int:
+        """Return how many parameters a network with layers of `sizes` has."""
+        return sum((i + 1) * o for i, o in pairwise(sizes))
+
     def __init__(self, members: int, sizes: Sequence[int], rng: np.random.Generator) -> None:
         """Draw the weights of `members` networks with layers of `sizes`, inputs and outputs too.
 
@@ -83,8 +102,7 @@ class Perceptrons:
         2.2, as a uniform law); biases are 0.
         """
         self.sizes: Final = tuple(sizes)
-        count = sum((i + 1) * o for i, o in pairwise(self.sizes))
-        self.parameters: Final[Floats] = np.zeros((members, count))
+        self.parameters: Final[Floats] = np.zeros((members, self.count(sizes)))
         self._gradient: Final = np.zeros_like(self.parameters)
         self._layers: Final = self._views(self.parameters)
         self._slopes: Final = self._views(self._gradient)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,21 +35,11 @@ MODEL: Final = "model.npz"
 _FORMAT: Final = "nasbench-surrogate-1"
 _ABOUT: Final = "about"
 
-# What reading a damaged model runs into; unknown ways to compress are runtime errors.
-_DAMAGE: Final = (
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    OSError,
-    BadZipFile,
-    NasbenchError,
-)
+LARGEST: Final = 1e100
+"""Values are fitted below this size: squares of larger ones are no numbers."""
 
-# Values are fitted up to this size.
-_LARGEST: Final = 1e100
+# Networks have no more parameters than this, all together; training holds several arrays of them.
+_MOST: Final = 20_000_000
 
 # What a constructor is given; its other parameters are settings.
 _GIVEN: Final = frozenset({"space"})
@@ -63,6 +53,37 @@ def encoding_of(space: Space, encoding: str) -> str:
     """
     chosen = one_of("encoding", encoding, dict.fromkeys((*space.encodings, "path")))
     return chosen if chosen in space.encodings else "one_hot"
+
+
+def check_size(parameters: int) -> None:
+    """See that networks of so many parameters, all together, fit into the memory.
+
+    Raises:
+        InvalidSetting: they do not.
+    """
+    if parameters > _MOST:
+        raise InvalidSetting(
+            f"members, layers and width make networks of {parameters:,} parameters: set them "
+            f"smaller, so that there are at most {_MOST:,}"
+        )
+
+
+def finite_only(mean: Floats, std: Floats) -> tuple[Floats, Floats]:
+    """Return predictions as they are.
+
+    Raises:
+        Diverged: one is no finite number.
+    """
+    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+        raise Diverged(
+            "the surrogate predicts what is no finite number: its training diverged; set a "
+            "smaller learning rate, or fewer layers"
+        )
+    return mean, std
+
+
+class Diverged(NasbenchError, ArithmeticError):
+    """A surrogate predicts something else than finite numbers."""
 
 
 class NotFitted(NasbenchError, RuntimeError):
@@ -106,12 +127,20 @@ class Surrogate(ABC):
 
         Raises:
             InvalidArchitecture: one is not of the space; the message says which and why.
-            InvalidSetting: there are fewer than 2, their numbers differ, or a value is not a
-                finite number; the message says which.
+            InvalidSetting: there are fewer than 2, their numbers differ, a value is not a finite
+                number, which the message names, or `rng` is no generator.
         """
         checked = self._checked(archs)
+        if not isinstance(rng, np.random.Generator):
+            raise InvalidSetting(
+                f"rng is {rng!r}: give a generator, numpy.random.default_rng(seed)"
+            )
         try:
-            values = np.asarray(y, dtype=np.float64)
+            given = np.asarray(y)
+            # Numpy would read words, and leave out the second part of complex numbers.
+            if given.dtype.kind not in "biufO":
+                raise TypeError(f"they are of type {given.dtype}")
+            values = given.astype(np.float64)
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidSetting(f"the values to fit are not all numbers: {error}") from None
         if len(checked) < 2 or values.shape != (len(checked),):
@@ -119,13 +148,14 @@ class Surrogate(ABC):
                 f"{len(checked)} architectures and values of shape {values.shape}: a surrogate is "
                 "fitted to at least 2, each with one value"
             )
-        # Squares of larger ones are no numbers.
-        odd = np.flatnonzero(~(np.abs(values) < _LARGEST))
+        odd = np.flatnonzero(~(np.abs(values) < LARGEST))
         if len(odd):
             raise InvalidSetting(
-                f"value {odd[0]} is {values[odd[0]]}: finite numbers below {_LARGEST:g} are fitted"
+                f"value {odd[0]} is {values[odd[0]]}: finite numbers below {LARGEST:g} are fitted"
             )
-        self._fit(checked, values, rng)
+        # What has no finite value any more is noticed when it predicts.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._fit(checked, values, rng)
         self._fitted = True
         return self
 
@@ -135,25 +165,34 @@ class Surrogate(ABC):
         Raises:
             NotFitted: `fit` or `load` comes first.
             InvalidArchitecture: one is not of the space; the message says which and why.
+            InvalidSetting: they are not a sequence.
+            Diverged: the settings, or the values in a file, are such that numbers overflow.
         """
         if not self._fitted:
             raise NotFitted(f"{type(self).__name__} predicts after it was fitted or loaded")
-        if not len(archs):
+        checked = self._checked(archs)
+        if not checked:
             return np.empty(0), np.empty(0)
-        return self._predict(self._checked(archs))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite_only(*self._predict(checked))
 
     def _checked(self, archs: Sequence[Arch]) -> list[Arch]:
         """Return architectures as plain tuples.
 
         Raises:
             InvalidArchitecture: one is not of the space.
+            InvalidSetting: they are not a sequence.
         """
-        fault = self.space.fault
+        if not isinstance(archs, Iterable):
+            raise InvalidSetting(f"architectures are {archs!r}: give a list of them")
         # What a strategy hands over is plain already; others may give lists or numpy's numbers.
-        return [
-            arch if type(arch) is tuple and fault(arch) is None else self.space.check(arch)
-            for arch in archs
-        ]
+        return [arch if self._plain(arch) else self.space.check(arch) for arch in archs]
+
+    def _plain(self, arch: Arch) -> bool:
+        """Return whether something is a tuple of plain numbers, and one of the space."""
+        return (
+            type(arch) is tuple and set(map(type, arch)) == {int} and self.space.fault(arch) is None
+        )
 
     def save(self, folder: Path | str) -> Path:
         """Write the model into a folder as `model.npz`, plain arrays, and return the file.
@@ -162,8 +201,10 @@ class Surrogate(ABC):
 
         Raises:
             NotFitted: there is nothing to save.
+            InvalidSetting: `folder` is no path.
             OutputError: it cannot be written.
         """
+        path = _file(folder)
         if not self._fitted:
             raise NotFitted(f"{type(self).__name__} is saved after it was fitted")
         about = {
@@ -176,7 +217,6 @@ class Surrogate(ABC):
         arrays = {_ABOUT: np.array(json.dumps(about, sort_keys=True)), **self._state()}
         save: Callable[..., None] = np.savez
         save(content, **arrays)
-        path = Path(folder) / MODEL
         write_whole(path, content.getvalue())
         return path
 
@@ -187,29 +227,47 @@ class Surrogate(ABC):
         Raises:
             DataNotFound: there is no model.
             DamagedInput: the file is damaged, or holds a model of another family or space.
+            InvalidSetting: `folder` is no path.
         """
-        path = Path(folder) / MODEL
+        path = _file(folder)
         try:
-            # Read here, because numpy does not close a damaged file.
-            with np.load(io.BytesIO(path.read_bytes())) as stored:
-                arrays: dict[str, NDArray[Any]] = {name: stored[name] for name in stored.files}
-            about = json.loads(str(arrays.pop(_ABOUT)))
-            for what, expected in (
-                ("format", _FORMAT),
-                ("family", cls.__name__),
-                ("space", space.name),
-            ):
-                if about[what] != expected:
-                    raise ValueError(f"its {what} is {about[what]!r}, not {expected!r}")
-            if not all(np.isfinite(array).all() for array in arrays.values()):
-                raise ValueError("it holds numbers that are not finite")
-            model = cls(space, **about["settings"])
-            model._restore(arrays)
+            content = path.read_bytes()
         except FileNotFoundError:
             raise DataNotFound(f"{folder} holds no model: it has no {MODEL}") from None
-        except _DAMAGE as error:
-            raise DamagedInput(f"{path} is no model of {cls.__name__}: {error}") from None
+        except OSError as error:
+            raise DamagedInput(f"cannot read {path}: {error.strerror or error}") from None
+        try:
+            model = cls._read(content, space)
+        # There is no list of what numpy and zipfile raise where bytes are wrong; and a file made by
+        # hand may ask for more memory than there is.
+        except Exception as error:
+            raise DamagedInput(
+                f"{path} is no model of {cls.__name__}: {str(error) or type(error).__name__}"
+            ) from None
         model._fitted = True
+        return model
+
+    @classmethod
+    def _read(cls, content: bytes, space: Space) -> Self:
+        with ZipFile(io.BytesIO(content)) as stored:
+            # Numpy reads only as much as an array's head says, and then nobody sees the checksum.
+            if stored.testzip() is not None:
+                raise ValueError("its checksum is wrong")
+        with np.load(io.BytesIO(content)) as file:
+            arrays: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays.pop(_ABOUT)))
+        for what, expected in (
+            ("format", _FORMAT),
+            ("family", cls.__name__),
+            ("space", space.name),
+        ):
+            if about[what] != expected:
+                raise ValueError(f"its {what} is {about[what]!r}, not {expected!r}")
+        for name, array in arrays.items():
+            if array.dtype != np.float64 or not (np.abs(array) < LARGEST).all():
+                raise ValueError(f"its {name} are not all finite numbers below {LARGEST:g}")
+        model = cls(space, **about["settings"])
+        model._restore(arrays)
         return model
 
     @abstractmethod
@@ -229,3 +287,14 @@ class Surrogate(ABC):
         Raises:
             KeyError, ValueError: an array is missing or of another shape.
         """
+
+
+def _file(folder: Path | str) -> Path:
+    """Return the file of the model in a folder.
+
+    Raises:
+        InvalidSetting: it is no path.
+    """
+    if not isinstance(folder, Path | str):
+        raise InvalidSetting(f"folder is {folder!r}: give the path of a folder")
+    return Path(folder) / MODEL

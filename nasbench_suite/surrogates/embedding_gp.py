@@ -30,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats
-from nasbench_suite.settings import at_least, between, one_of, share_of
+from nasbench_suite.settings import MANY, at_least, between, one_of, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._encoders import BiLstms
-from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale, take_over
-from nasbench_suite.surrogates.base import Surrogate, encoding_of
+from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, Scale, take_over
+from nasbench_suite.surrogates.base import Surrogate, check_size, encoding_of, finite_only
 
 _WEIGHT_DECAY: Final = 5e-4
 # A member has settled when its likelihood is so near to a moving average of this weight for the
@@ -168,13 +168,15 @@ class EmbeddingGp(Surrogate):
         self._share = share_of("share", share)
         self._recurrent = one_of("encoder", encoder, ("perceptron", "lstm")) == "lstm"
         self._encoding = encoding_of(space, encoding)
-        self._layers = at_least("layers", layers, 1)
+        self._layers = at_least("layers", layers, 1, LAYERS)
         self._width = at_least("width", width, 1)
-        self._iterations = at_least("iterations", iterations, 1)
+        self._iterations = at_least("iterations", iterations, 1, MANY)
         self._rate = between("learning_rate", learning_rate, 0.0, 1.0)
         # Within these bounds no kernel is singular.
         self._length_scale = between("length_scale", length_scale, 1e-3, 1e3)
         self._noise = between("noise", noise, 1e-6, 1e6)
+        self._inputs = self._encode([]).shape[-1]
+        check_size(self._members * self._parameters())
         self._networks: Perceptrons | BiLstms
         self._scale: Scale
         # What each member knows: embeddings, standardised targets, and what follows from them.
@@ -188,10 +190,19 @@ class EmbeddingGp(Surrogate):
             return np.eye(max(self.space.genes))[np.asarray(archs, dtype=np.int64)]
         return self.space.encode(archs, self._encoding)
 
-    def _draw(self, inputs: int, rng: np.random.Generator) -> Perceptrons | BiLstms:
+    def _sizes(self) -> list[int]:
+        return [self._inputs] + [self._width] * self._layers
+
+    def _parameters(self) -> int:
+        """Return how many parameters a network has."""
         if self._recurrent:
-            return BiLstms(self._members, inputs, self._width, self._layers, rng)
-        return Perceptrons(self._members, (inputs, *[self._width] * self._layers), rng)
+            return BiLstms.count(self._inputs, self._width, self._layers)
+        return Perceptrons.count(self._sizes())
+
+    def _draw(self, rng: np.random.Generator) -> Perceptrons | BiLstms:
+        if self._recurrent:
+            return BiLstms(self._members, self._inputs, self._width, self._layers, rng)
+        return Perceptrons(self._members, self._sizes(), rng)
 
     def _fit(self, archs: Sequence[Arch], y: Floats, rng: np.random.Generator) -> None:
         every = np.tile(np.arange(len(y)), (self._members, 1))
@@ -199,7 +210,7 @@ class EmbeddingGp(Surrogate):
         x = self._encode(archs)[part]
         self._scale = Scale.of(y)
         targets = self._scale.standardise(y)[part]
-        self._networks = self._draw(x.shape[-1], rng)
+        self._networks = self._draw(rng)
         self._train(x, targets)
         self._know(unit(self._networks.forward(x)[-1])[0], targets)
 
@@ -232,11 +243,15 @@ class EmbeddingGp(Surrogate):
 
         Args:
             archs: one at least; `fit` or `load` comes first.
+
+        Raises:
+            Diverged: see `predict`.
         """
         x = self._encode(archs)
-        chunks = [self._chunk(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)]
-        means, stds = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
-        return self._scale.restore(means), stds * self._scale.spread
+        with np.errstate(over="ignore", invalid="ignore"):
+            chunks = [self._chunk(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)]
+            means, stds = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
+            return finite_only(self._scale.restore(means), stds * self._scale.spread)
 
     def _chunk(self, x: Floats) -> tuple[Floats, Floats]:
         embeddings, _ = unit(self._networks.forward(x)[-1])
@@ -259,8 +274,18 @@ class EmbeddingGp(Surrogate):
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        inputs = self._encode([]).shape[-1]
-        self._networks = self._draw(inputs, np.random.default_rng(0))
+        self._networks = self._draw(np.random.default_rng(0))
         take_over(self._networks.parameters, arrays["parameters"])
-        self._scale = Scale(*arrays["scale"].tolist())
-        self._know(arrays["embeddings"], arrays["targets"])
+        self._scale = Scale.stored(arrays["scale"])
+        embeddings, targets = arrays["embeddings"], arrays["targets"]
+        known = targets.size // self._members
+        width = self._width * (2 if self._recurrent else 1)
+        for name, array, shape in (
+            ("targets", targets, (self._members, known)),
+            ("embeddings", embeddings, (self._members, known, width)),
+        ):
+            if array.shape != shape or known < 2:
+                raise ValueError(f"its {name} are {array.shape}, not {shape}")
+        if (np.abs(embeddings) > 1).any():
+            raise ValueError("its embeddings are longer than 1")
+        self._know(embeddings, targets)

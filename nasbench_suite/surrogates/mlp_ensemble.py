@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats
-from nasbench_suite.settings import at_least, between, share_of
+from nasbench_suite.settings import MANY, at_least, between, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._networks import Adam, Perceptrons, Scale, take_over
-from nasbench_suite.surrogates.base import Surrogate, encoding_of
+from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, Scale, take_over
+from nasbench_suite.surrogates.base import Surrogate, check_size, encoding_of
 
 
 class MlpEnsemble(Surrogate):
@@ -81,13 +81,14 @@ class MlpEnsemble(Surrogate):
             encoding=encoding,
         )
         self._members = at_least("members", members, 2)
-        self._hidden = [at_least("width", width, 1)] * at_least("layers", layers, 0)
-        self._epochs = at_least("epochs", epochs, 1)
+        hidden = [at_least("width", width, 1)] * at_least("layers", layers, 0, LAYERS)
+        self._epochs = at_least("epochs", epochs, 1, MANY)
         self._batch = at_least("batch", batch, 1)
         self._rate = between("learning_rate", learning_rate, 0.0, 1.0)
         self._share = share_of("share", share)
         self._encoding = encoding_of(space, encoding)
-        self._inputs = space.encode([], self._encoding).shape[1]
+        self._sizes = (space.encode([], self._encoding).shape[1], *hidden, 1)
+        check_size(self._members * Perceptrons.count(self._sizes))
         self._networks: Perceptrons
         self._scale: Scale
 
@@ -95,7 +96,7 @@ class MlpEnsemble(Surrogate):
         x = self.space.encode(archs, self._encoding)
         self._scale = Scale.of(y)
         target = self._scale.standardise(y)
-        self._networks = Perceptrons(self._members, (self._inputs, *self._hidden, 1), rng)
+        self._networks = Perceptrons(self._members, self._sizes, rng)
         adam = Adam(self._networks.parameters, self._rate)
         every = np.tile(np.arange(len(y)), (self._members, 1))
         part = rng.permuted(every, axis=1)[:, : max(2, round(self._share * len(y)))]
@@ -116,7 +117,6 @@ class MlpEnsemble(Surrogate):
         return {"parameters": self._networks.parameters, "scale": np.array(self._scale)}
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        sizes = (self._inputs, *self._hidden, 1)
-        self._networks = Perceptrons(self._members, sizes, np.random.default_rng(0))
+        self._networks = Perceptrons(self._members, self._sizes, np.random.default_rng(0))
         take_over(self._networks.parameters, arrays["parameters"])
-        self._scale = Scale(*arrays["scale"].tolist())
+        self._scale = Scale.stored(arrays["scale"])

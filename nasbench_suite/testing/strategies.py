@@ -10,7 +10,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +19,14 @@ import numpy as np
 import pytest
 
 from nasbench_suite import registry
-from nasbench_suite.core import Arch, InvalidArchitecture, Proposal, Trial, UnknownName
+from nasbench_suite.core import (
+    Arch,
+    InvalidArchitecture,
+    InvalidSetting,
+    Proposal,
+    Trial,
+    UnknownName,
+)
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import OutOfTurn, SpaceExhausted, Strategy
@@ -40,6 +48,10 @@ strategy = getattr(import_module(sys.argv[1]), sys.argv[2])
 play(strategy(TinySpace(), rng=np.random.default_rng(0)), 40)
 print("torch" in sys.modules)
 """
+
+
+# Larger and smaller than what a score can be, and than what its square can be.
+_EXTREMES: Final = (1e308, -1e308, 9e99, -9e99, 5e-324, 0.0, -5e-324, 1e160)
 
 
 class TinySpace(Space):
@@ -66,6 +78,37 @@ class TinySpace(Space):
             x = net.relu_conv_bn(x, 8 * (1 + gene), 3)
         net.linear(net.global_avg_pool(x), classes)
         return net
+
+
+class _Single(TinySpace):
+    """A single architecture, which has no neighbour."""
+
+    name = "single"
+    genes = (1, 1, 1)
+
+
+class _Sparse(TinySpace):
+    """Of 64 tuples only those are architectures with a single 1, and one with no neighbour."""
+
+    name = "sparse"
+    genes = (4, 4, 4)
+
+    def fault(self, arch: Arch) -> str | None:
+        """Refuse most tuples."""
+        found = super().fault(arch)
+        if found is None and arch.count(1) not in (1, len(arch)):
+            found = "neither one gene is 1 nor all are"
+        return found
+
+    @cached_property
+    def size(self) -> int:
+        """Count what is not refused."""
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Arch]:
+        """Yield what is not refused."""
+        tuples = map(self.decode, range(math.prod(self.genes)))
+        return (arch for arch in tuples if self.fault(arch) is None)
 
 
 def landscape(arch: Arch) -> float:
@@ -249,8 +292,20 @@ class StrategyTests:
             for wrong in (stray._replace(number=-1), stray._replace(number=number + 1)):
                 with pytest.raises(OutOfTurn):
                     search.tell(wrong)
-            with pytest.raises(OutOfTurn):
-                search.tell(stray._replace(arch=elsewhere))
+            changes: list[dict[str, Any]] = [
+                {"arch": elsewhere},
+                {"arch": list(stray.arch)},
+                {"arch": np.array(stray.arch)},
+                {"arch": None},
+                {"number": None},
+                {"number": str(number)},
+                {"number": [number]},
+                {"number": number + 7, "arch": None},
+            ]
+            odd: Any
+            for odd in (*(stray._replace(**change) for change in changes), None, proposal):
+                with pytest.raises(OutOfTurn):
+                    search.tell(odd)
             search.tell(answer(number, proposal))
             with pytest.raises(OutOfTurn):
                 search.tell(answer(number, proposal))
@@ -270,7 +325,43 @@ class StrategyTests:
             with pytest.raises(SpaceExhausted):
                 search.ask()
 
+    @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
+    def test_a_space_of_one_architecture(self, strategy: Kind, in_flight: int) -> None:
+        """Where there is nothing to choose, it goes on, or says that the space is exhausted."""
+        space = _Single()
+        search = strategy(space, rng=np.random.default_rng(8))
+        proposals = _asked(play(search, _ASKS, in_flight=in_flight))
+        assert {proposal.arch for proposal in proposals} == {(0, 0, 0)}
+
+    @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
+    def test_a_space_that_refuses_most_tuples(self, strategy: Kind, in_flight: int) -> None:
+        """It asks for what is left, even from where there is no neighbour."""
+        space = _Sparse()
+        search = strategy(space, rng=np.random.default_rng(8))
+        proposals = _asked(play(search, 3 * _ASKS, in_flight=in_flight))
+        assert len(proposals) >= space.size
+        assert all(space.valid(proposal.arch) for proposal in proposals)
+
     # Settings.
+
+    @pytest.mark.parametrize("value", [10**6, 2**31 - 1])
+    def test_a_large_setting_is_refused_or_harmless(
+        self, strategy: Kind, space: Space, value: int
+    ) -> None:
+        """Whatever is a whole number may be millions without hanging, or is refused by name."""
+        for name, default in strategy.settings().items():
+            if type(default) is not int:
+                continue
+            own = {name: value}
+            try:
+                search = strategy(space, rng=np.random.default_rng(1), **own)
+            except InvalidSetting as error:
+                refusal = str(error)
+            else:
+                assert len(play(search, 30)) == 60
+                continue
+            # What is too large together is named together, with `members` for `kernels`.
+            assert name in refusal or "members" in refusal
 
     def test_settings_are_complete(self, strategy: Kind, space: Space) -> None:
         """`settings()` lists every keyword after `rng` with its default, as JSON can hold it."""
@@ -308,6 +399,22 @@ class StrategyTests:
             if number % 3 == 1:
                 failed = failed._replace(values={"accuracy": score}, status="ok", score=score)
             odd.tell(failed)
+
+    @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
+    def test_scores_of_any_size(self, strategy: Kind, space: Space, in_flight: int) -> None:
+        """Told the largest and the smallest numbers that there are, it goes on."""
+        search = strategy(space, rng=np.random.default_rng(2))
+        waiting: list[Trial] = []
+        for number in range(_ASKS):
+            proposal = search.ask()
+            assert space.valid(proposal.arch)
+            score = _EXTREMES[number % len(_EXTREMES)]
+            told = answer(number, proposal)._replace(values={"accuracy": score}, score=score)
+            waiting.append(told)
+            if len(waiting) == in_flight:
+                for trial in waiting:
+                    search.tell(trial)
+                waiting = []
 
     def test_given_settings_replace_defaults(self, strategy: Kind) -> None:
         """A setting that is given is taken, the others keep their defaults."""

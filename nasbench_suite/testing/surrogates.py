@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -28,6 +30,19 @@ _NEW: Final = 40
 
 Kind: TypeAlias = type[Surrogate]
 
+# What may be wrong with an array, by name.
+SPOILED: Final[dict[str, Callable[[Any], Any]]] = {
+    "complex": lambda array: array.astype(np.complex128),
+    "single": lambda array: array.astype(np.float32),
+    "words": lambda array: array.astype(np.str_),
+    "more": lambda array: np.repeat(array, 2, axis=-1),
+    "deeper": lambda array: array[None],
+    "flat": lambda array: array.reshape(-1)[:-1],
+    "none": lambda array: array[:0],
+    "huge": lambda array: np.full_like(array, 1e300),
+    "nan": lambda array: np.full_like(array, np.nan),
+}
+
 
 def _drawn(space: Space, count: int, seed: int) -> list[Arch]:
     rng = np.random.default_rng(seed)
@@ -38,6 +53,10 @@ def _fitted(kind: Kind, space: Space, seed: int = 0, **settings: Any) -> Surroga
     archs = _drawn(space, _KNOWN, 1)
     y = [landscape(arch) for arch in archs]
     return kind(space, **settings).fit(archs, y, np.random.default_rng(seed))
+
+
+# Without the types that are stated for numpy's own, which has other keywords as well.
+_store: Final[Callable[..., None]] = np.savez
 
 
 def _same(one: Surrogate, other: Surrogate, archs: list[Arch]) -> bool:
@@ -163,6 +182,68 @@ class SurrogateTests:
             with pytest.raises(DamagedInput, match=r"model\.npz"):
                 surrogate.load(tmp_path, space)
 
+    def test_a_flipped_bit_is_refused_or_harmless(
+        self, surrogate: Kind, space: Space, tmp_path: Path
+    ) -> None:
+        """Wherever a bit of the file is wrong, it is refused, or the model is the same."""
+        fitted, archs = _fitted(surrogate, space), _drawn(space, 3, 2)
+        path = fitted.save(tmp_path)
+        whole = path.read_bytes()
+        # All of what says how to read the file, which begins with PK, and here and there the rest.
+        places = set(range(0, len(whole), 997))
+        for head in re.finditer(b"PK[\x01\x03\x05]", whole):
+            places.update(range(head.start(), min(head.start() + 200, len(whole))))
+        refused = 0
+        for place in sorted(places):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << place % 8
+            path.write_bytes(damaged)
+            try:
+                loaded = surrogate.load(tmp_path, space)
+            except DamagedInput:
+                refused += 1
+            else:
+                assert _same(fitted, loaded, archs), f"bit {place % 8} of byte {place}"
+        assert refused > len(places) / 2
+
+    @pytest.mark.parametrize("spoil", SPOILED)
+    def test_arrays_of_another_kind_are_refused(
+        self, surrogate: Kind, space: Space, tmp_path: Path, spoil: str
+    ) -> None:
+        """A file whose checksums are right, but whose arrays are not those of a model."""
+        path = _fitted(surrogate, space).save(tmp_path)
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        for name in arrays.keys() - {"about"}:
+            _store(path, **{**arrays, name: SPOILED[spoil](arrays[name])})
+            with pytest.raises(DamagedInput, match=r"model\.npz"):
+                surrogate.load(tmp_path, space)
+
+    def test_settings_that_no_memory_holds_are_refused(
+        self, surrogate: Kind, space: Space, tmp_path: Path
+    ) -> None:
+        """Neither a constructor nor a file takes the largest whole number for any setting.
+
+        A setting that only says how the data are divided may be as large as it likes.
+        """
+        path = _fitted(surrogate, space).save(tmp_path)
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        about = json.loads(str(arrays["about"]))
+        for name, value in surrogate.settings().items():
+            if type(value) is not int:
+                continue
+            about["settings"] = {**surrogate.settings(), name: 2**31 - 1}
+            spoiled = {**arrays, "about": np.array(json.dumps(about))}
+            _store(path, **spoiled)
+            try:
+                surrogate(space, **about["settings"])
+            except InvalidSetting:
+                with pytest.raises(DamagedInput, match=name):
+                    surrogate.load(tmp_path, space)
+            else:
+                surrogate.load(tmp_path, space)
+
     # Wrong use.
 
     def test_unfitted(self, surrogate: Kind, space: Space, tmp_path: Path) -> None:
@@ -179,6 +260,36 @@ class SurrogateTests:
         for count, y in ((0, []), (1, [1.0]), (3, [1.0, 2.0]), (3, [1.0, np.nan, 2.0])):
             with pytest.raises(InvalidSetting, match=r"at least 2|value 1 is nan"):
                 surrogate(space).fit(archs[:count], y, rng)
+
+    def test_arguments_of_another_kind(self, surrogate: Kind, space: Space, tmp_path: Path) -> None:
+        """What is no list, no numbers, no generator or no path is refused as such."""
+        archs, rng = _drawn(space, 3, 0), np.random.default_rng(0)
+        y = [1.0, 2.0, 4.0]
+        anything: Any = None
+        for wrong in (None, 3):
+            anything = wrong
+            with pytest.raises(InvalidSetting, match="architectures"):
+                surrogate(space).fit(anything, y, rng)
+            with pytest.raises(InvalidSetting, match="rng"):
+                surrogate(space).fit(archs, y, anything)
+        for anything in (None, "123", ["1", "2", "3"], [1j, 2.0, 3.0], np.array([1j, 2, 3])):
+            with pytest.raises(InvalidSetting, match="values"):
+                surrogate(space).fit(archs, anything, rng)
+        fitted = surrogate(space).fit(archs, y, rng)
+        anything = None
+        with pytest.raises(InvalidSetting, match="architectures"):
+            fitted.predict(anything)
+        with pytest.raises(InvalidSetting, match="folder"):
+            fitted.save(anything)
+        with pytest.raises(InvalidSetting, match="folder"):
+            surrogate.load(anything, space)
+        for gene in (0.9, "1", None):
+            odd: Any = (gene,) * len(space.genes)
+            with pytest.raises(InvalidArchitecture):
+                fitted.predict([odd])
+        # What is equal to an architecture is one.
+        listed: Any = np.array(archs)
+        assert np.array_equal(fitted.predict(listed)[0], fitted.predict(archs)[0])
 
     def test_architectures_of_another_space(self, surrogate: Kind, space: Space) -> None:
         """They are refused, before a fit and after it."""

@@ -1,5 +1,6 @@
 """The published searches come out the same, and the page says so."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -43,6 +44,21 @@ def test_the_page_has_every_row(rows):
         for mean, std in task.published.values():
             assert f"{mean:.2f} ± {std:.2f}" in page
     assert "500 runs of each" in page
+
+
+def test_one_run_gives_no_verdict(tmp_path, capsys):
+    out = tmp_path / "out"
+    given = ["reproduce", "--out", str(out), "--seeds", "1"]
+    assert cli.main(given) == 0
+    page = (out / "reproduction.md").read_text("utf-8")
+    assert "nan" not in page
+    assert "NO" not in page
+    assert page.count("± – |") == page.count("| one run |") == 9
+    assert "1 run of each" in page
+    capsys.readouterr()
+    assert cli.main([*given, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["within"], row["std"]) for row in rows] == [(None, None)] * 9
 
 
 def test_the_command_writes_the_page_and_goes_on(tmp_path, capsys):

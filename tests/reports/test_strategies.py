@@ -2,13 +2,14 @@
 
 import sys
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
 
-from nasbench_suite import cli, registry
-from nasbench_suite.campaigns.strategies import SECONDS, portray
-from nasbench_suite.core import MissingExtra
+from nasbench_suite import cli, load, registry
+from nasbench_suite.campaigns.strategies import SECONDS, portray, said
+from nasbench_suite.core import MissingExtra, Trial
 from nasbench_suite.reports.strategies import figure, strategies_page, write_strategies
 
 NAMES = ("regularized_evolution", "random_search", "hyperband")
@@ -33,6 +34,30 @@ def test_each_strategy_is_compared_under_its_protocol(portraits):
     # Budgets are evaluations under the one protocol and seconds under the other.
     assert portraits[0].panels[0].reached.curve.grid[-1] == 30
     assert portraits[2].panels[0].reached.curve.grid[-1] == SECONDS["nasbench201/cifar10"]
+
+
+def test_a_trial_takes_what_asking_and_telling_take(portraits):
+    """Neither what the machine does besides, nor opening a table or looking up, is part of it."""
+    bench = load("nasbench201/cifar10")
+    kind = registry.load("strategies", "random_search")
+    bare = []
+    for _ in range(20):
+        strategy = kind(bench.space, rng=np.random.default_rng(0))
+        begun = perf_counter()
+        for number in range(30):
+            strategy.tell(Trial(number, strategy.ask().arch, None, {}, 1.0, "ok", 1.0))
+        bare.append((perf_counter() - begun) / 30)
+    (random,) = (portrait for portrait in portraits if portrait.name == "random_search")
+    assert min(bare) / 3 < random.overhead < 3 * min(bare)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(6.12e-6, "6.1 µs"), (1.18e-4, "120 µs"), (6.68e-3, "6.7 ms"), (0.0234, "23 ms")],
+)
+def test_a_time_has_two_digits(portraits, seconds, words):
+    page = strategies_page([replace(portraits[0], overhead=seconds)])
+    assert f"| {words} |" in page
 
 
 def test_the_page_has_words_settings_and_results(portraits):
@@ -102,6 +127,9 @@ def test_a_folder_can_be_extended_and_other_work_is_not_overwritten(tmp_path, ca
     page = (out / "strategies.md").read_text("utf-8")
     # A single run has no interval.
     assert "nan" not in page
+    assert "in a single run" in page
+    assert "1 runs" not in page
+    assert "make docs" not in page
     assert "learning switched off (`rate` 1e-09)" in page
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -115,11 +143,49 @@ def test_a_folder_can_be_extended_and_other_work_is_not_overwritten(tmp_path, ca
 
 
 def test_every_strategy_says_what_it_is():
-    """The first line of a file is a title, and a paragraph follows."""
+    """The first line of a file or of a class is a title; after a blank line more may follow."""
     for name in registry.names("strategies"):
-        title, blank, *rest = sys.modules[
-            registry.load("strategies", name).__module__
-        ].__doc__.splitlines()
+        title, *rest = said(registry.load("strategies", name)).splitlines()
         assert title.endswith(".")
-        assert blank == ""
-        assert rest
+        assert not rest or (rest[0] == "" and rest[1:])
+
+
+COIN = '''
+from nasbench_suite.core import Proposal
+from nasbench_suite.strategies.base import Strategy
+
+
+class Coin(Strategy):
+    """Draws an architecture."""
+
+    def _ask(self):
+        return Proposal(self.space.sample(self.rng))
+
+
+class Mute(Coin):
+    pass
+'''
+
+
+def test_a_strategy_of_ones_own(tmp_path, capsys):
+    """A file of a user, without a word of its own, in a folder with a space in its name."""
+    mine = tmp_path / "my work" / "mine two.py"
+    mine.parent.mkdir()
+    mine.write_text(COIN, "utf-8")
+    out = tmp_path / "out"
+    given = ["portray", "--evaluations", "12", "--seeds", "2", "--out", str(out)]
+    assert cli.main([*given, "--strategies", f"{mine}:Coin,random_search,{mine}:Mute"]) == 0
+    page = (out / "strategies.md").read_text("utf-8")
+    assert "## mine two.Coin\n\n**Draws an architecture.**\n" in page
+    assert "## mine two.Mute\n\nIt has no settings." in page
+    assert "](strategies/mine-two.Coin.svg)" in page
+    assert (out / "strategies" / "mine-two.Coin.svg").is_file()
+    assert cli.main([*given, "--strategies", f"{mine}:Coin,{mine.parent}/./mine two.py:Coin"]) == 2
+    assert "each once" in capsys.readouterr().err
+
+
+def test_names_of_other_packages_are_names_of_files(portraits, tmp_path):
+    foreign = replace(portraits[0], name="package/theirs")
+    page = write_strategies([foreign], tmp_path).read_text("utf-8")
+    assert "](strategies/package-theirs.svg)" in page
+    assert (tmp_path / "strategies" / "package-theirs.svg").is_file()

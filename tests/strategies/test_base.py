@@ -7,7 +7,7 @@ import pytest
 
 from nasbench_suite.core import InvalidSetting, Proposal, Trial, UnknownName
 from nasbench_suite.settings import at_least
-from nasbench_suite.strategies.base import OutOfTurn, Strategy
+from nasbench_suite.strategies.base import OutOfTurn, Strategy, mutated
 from nasbench_suite.testing import TinySpace
 
 
@@ -77,6 +77,36 @@ def test_settings_come_with_their_defaults():
     assert Listed.settings({"pace": 5})["pace"] == 5
     with pytest.raises(UnknownName, match="no setting named 'pase' of Listed: did you mean pace"):
         Listed.settings({"pase": 5})
+
+
+@pytest.mark.parametrize(
+    ("score", "counts"),
+    [(9e99, True), (-9e99, True), (1e100, False), (-1e308, False), (math.inf, False)],
+)
+def test_a_score_whose_square_is_no_number_is_a_failure(listed, score, counts):
+    heard = []
+    listed._tell = heard.append
+    arch = listed.ask().arch
+    listed.tell(Trial(0, arch, None, {"a": score}, 1.0, "ok", score))
+    assert (heard[0].status, heard[0].score) == (("ok", score) if counts else ("failed", -math.inf))
+
+
+def test_what_has_no_neighbour_mutates_into_anything():
+    class Corner(TinySpace):
+        """Of eight, the first and the last."""
+
+        def fault(self, arch):
+            return super().fault(arch) or (None if sum(arch) in (0, 3) else "refused")
+
+    rng = np.random.default_rng(0)
+    assert {mutated(Corner(), (0, 0, 0), rng) for _ in range(50)} == {(0, 0, 0), (1, 1, 1)}
+    assert mutated(TinySpace(), (0, 0, 0), rng) in TinySpace().neighbours((0, 0, 0))
+
+
+def test_at_least_has_a_ceiling():
+    assert at_least("steps", 7, 1, 7) == 7
+    with pytest.raises(InvalidSetting, match=r"steps is 8: .* at least 1 and at most 7"):
+        at_least("steps", 8, 1, 7)
 
 
 @pytest.mark.parametrize("value", [3, 4, 10**9])

@@ -126,6 +126,7 @@ def test_settings_out_of_range(epochs, settings):
         make("hyperband", epochs, **settings)
 
 
-def test_survivors_out_of_range():
+@pytest.mark.parametrize("survivors", [0, 1_000_000])
+def test_survivors_out_of_range(survivors):
     with pytest.raises(InvalidSetting, match="survivors"):
-        make("successive_halving", (12, 200), survivors=0)
+        make("successive_halving", (12, 200), survivors=survivors)

@@ -1,5 +1,6 @@
 """Strategies that learn the worth of choices: what they learn, and that it is what helps."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,7 @@ from nasbench_suite.campaigns.strategies import UNLEARNED
 from nasbench_suite.core import Budget, InvalidSetting, Trial
 from nasbench_suite.experiments.run import run
 from nasbench_suite.scoring.curves import reported
+from nasbench_suite.testing import TinySpace
 
 LEARNERS = [
     ("reinforce", {}),
@@ -85,11 +87,16 @@ def test_learning_is_what_helps(name):
 
 @pytest.mark.parametrize(("name", "settings"), LEARNERS)
 def test_nothing_is_learned_from_failures_alone(name, settings):
-    """When all fail, choices stay about as frequent as they were."""
-    asked = play(make(name, 1, **settings), lambda _: None, 300)
-    for gene in range(6):
-        counts = Counter(arch[gene] for arch in asked)
-        assert max(counts.values()) < 0.6 * len(asked)
+    """When all fail, or all score the same, each choice is asked a fifth of the time.
+
+    A search by pruning prunes nevertheless, and then asks what is left more often: two fifths of
+    a search's trials have the last choice of a gene, which must be any.
+    """
+    for score in (lambda _: None, lambda _: 70.0):
+        asked = [arch for k in range(20) for arch in play(make(name, k, **settings), score, 280)]
+        for gene in range(6):
+            counts = Counter(arch[gene] for arch in asked)
+            assert all(abs(counts[choice] / len(asked) - 0.2) < 0.06 for choice in range(5))
 
 
 def test_reinforce_reproduces_the_published_row():
@@ -129,6 +136,13 @@ def test_q_learning_shares_the_reward_out():
         before = choice
 
 
+def test_q_learning_goes_on_where_the_span_of_scores_is_no_number():
+    strategy = make("q_learning", evaluations=10)
+    scores = itertools.cycle((1e308, -1e308))
+    asked = play(strategy, lambda _: next(scores), 80)
+    assert all(map(strategy.space.valid, asked))
+
+
 @pytest.mark.parametrize(
     ("asked", "epsilon"),
     [(0, 1.0), (106, 1.0), (107, 0.9), (115, 0.8), (187, 0.1), (199, 0.1), (5000, 0.1)],
@@ -160,6 +174,88 @@ def test_pruning_never_drops_the_better_choice():
     assert Counter(arch[2] for arch in asked[36:42])[4] == 3
 
 
+def test_pruning_that_is_switched_off_never_prunes():
+    """However long the search, and at once, however long a round."""
+    strategy = make("distribution_pruning", **UNLEARNED["distribution_pruning"])
+    asked = play(strategy, hits, 6000)
+    assert {arch[0] for arch in asked[-5:]} == set(range(5))
+
+
+class Refusing(TinySpace):
+    """Refuses the tuples that it is given."""
+
+    name = "refusing"
+
+    def __init__(self, genes, refused=()):
+        self.genes = genes
+        self.refused = refused
+
+    def fault(self, arch):
+        return super().fault(arch) or ("refused" if arch in self.refused else None)
+
+
+def prune(space, steps, score, seed):
+    """Return the distribution of the first gene after a round."""
+    kind = registry.load("strategies", "distribution_pruning")
+    strategy = kind(space, rng=np.random.default_rng(seed), steps=steps)
+    play(strategy, score, steps * max(space.genes))
+    return strategy._theta[0]
+
+
+@pytest.mark.parametrize("worst", [None, 50.0])
+def test_a_failure_counts_as_the_worst_of_its_round(worst):
+    """Of its step it may be the only one beside a success, which must be ahead of it."""
+    count = itertools.count()
+
+    def score(arch):
+        first_step = next(count) < 3
+        return (worst, 50.0 if first_step else 80.0, 90.0)[arch[0]]
+
+    found = prune(Refusing((3, 2)), 2, score, seed=0)
+    softmax = np.exp([[50.0, 50.0, 90.0], [50.0, 80.0, 90.0]]) / np.exp(90.0)
+    evidence = (softmax / softmax.sum(axis=1, keepdims=True)).mean(axis=0)
+    assert found == pytest.approx(evidence + 0.5 / 3, rel=1e-12)
+
+
+def test_a_sample_in_place_of_a_mixture_says_nothing_of_the_mixture():
+    """Choice 0 of the first gene is never asked: its evidence does not move with the scores."""
+    space = Refusing((2, 3), {(0, 0), (0, 1), (0, 2)})
+    told = {}
+    for better in (60.0, 80.0):
+        kind = registry.load("strategies", "distribution_pruning")
+        strategy = kind(space, rng=np.random.default_rng(3), steps=2)
+        own = []
+        for number in range(6):
+            arch = strategy.ask().arch
+            # A sample is told something else in each of the two searches, a mixture never.
+            value = 70.0 + number if strategy._round[number] == arch else better
+            own.append(value)
+            strategy.tell(Trial(number, arch, None, {}, 1.0, "ok", value))
+        assert better in own
+        told[better] = strategy._theta[0]
+    assert np.array_equal(told[60.0], told[80.0])
+
+
+@pytest.mark.parametrize("score", [None, 70.0])
+def test_of_equally_weak_choices_any_may_be_pruned(score):
+    left = Counter()
+    for seed in range(60):
+        strategy = make("distribution_pruning", seed, steps=1)
+        play(strategy, lambda _: score, 5)
+        left.update(set(range(5)) - set(strategy._alive[0]))
+    assert sum(left.values()) == 60
+    assert set(left) == set(range(5))
+
+
+def test_reinforce_gives_up_on_what_a_space_refuses():
+    """A policy that is sure of a refused tuple would draw it for ever."""
+    space = Refusing((2, 2), {(1, 1)})
+    strategy = registry.load("strategies", "reinforce")(space, rng=np.random.default_rng(0))
+    strategy._logits[:, 1] = 1000.0
+    asked = play(strategy, lambda arch: 1.0, 50)
+    assert set(asked) == {(0, 0), (0, 1), (1, 0)}
+
+
 @pytest.mark.parametrize("credit", ["least_squares", "adversarial"])
 def test_bandits_gain_where_they_were_paid(credit):
     strategy = make("edge_bandits", credit=credit)
@@ -173,14 +269,20 @@ def test_bandits_gain_where_they_were_paid(credit):
     [
         ("reinforce", {"learning_rate": 0}),
         ("reinforce", {"learning_rate": "fast"}),
+        ("reinforce", {"learning_rate": 1.0}),
+        ("reinforce", {"learning_rate": 1e308}),
         ("reinforce", {"momentum": 1.0}),
         ("q_learning", {"evaluations": 0}),
         ("q_learning", {"learning_rate": 1.5}),
         ("q_learning", {"replays": -1}),
+        ("q_learning", {"replays": 1_000_000}),
         ("distribution_pruning", {"steps": 2.5}),
         ("distribution_pruning", {"decay": float("nan")}),
         ("edge_bandits", {"credit": "fair"}),
         ("edge_bandits", {"rate": -1}),
+        ("edge_bandits", {"rate": 1e308}),
+        ("edge_bandits", {"exploration": 1e-300}),
+        ("edge_bandits", {"window": 1_000_000}),
         ("edge_bandits", {"exploration": True}),
         ("edge_bandits", {"window": 0}),
     ],

@@ -72,6 +72,14 @@ def test_failures_teach_nothing_and_are_not_asked_again(name):
     assert len(set(asked)) == 60
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_too_large_to_be_modelled_teaches_nothing(name):
+    strategy = make(name)
+    asked = play(strategy, lambda arch: 1e100 if sum(arch) % 3 else convolutions(arch), 60)
+    assert strategy._archs == [arch for arch in asked if sum(arch) % 3 == 0]
+    assert 2 < len(strategy._archs) < 60
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_beats_random_search(name):
@@ -199,6 +207,11 @@ def test_progressive_goes_on_beside_the_best():
         ("bananas", {"initial": 0}),
         ("bananas", {"batch": 1.5}),
         ("bananas", {"candidates": 0}),
+        ("bananas", {"candidates": 1_000_000}),
+        ("bananas", {"training_epochs": 1_000_000}),
+        ("bananas", {"width": 1_000_000}),
+        ("bananas", {"layers": 1_000_000}),
+        ("bananas", {"members": 1_000_000}),
         ("bananas", {"parents": "all"}),
         ("bananas", {"members": 1}),
         ("bananas", {"layers": -1}),

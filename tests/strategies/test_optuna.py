@@ -174,7 +174,11 @@ def test_ordinal_genes_have_neighbours():
         ({"ordinal": 1}, "ordinal is 1"),
         ({"options": {"n_startups": 3}}, "TPESampler .*n_startups"),
         ({"options": {"seed": 3}}, "TPESampler .*seed"),
-        ({"options": ["group"]}, "TPESampler .*mapping"),
+        ({"options": ["group"]}, "options are .'group'.: they are a table"),
+        ({"options": []}, "options are"),
+        ({"options": ""}, "options are"),
+        ({"options": 0}, "options are 0"),
+        ({"options": False}, "options are False"),
         ({"options": {"group": True, "multivariate": False}}, "TPESampler .*multivariate"),
         ({"sampler": "GridSampler"}, "GridSampler .*search_space"),
     ],
@@ -188,6 +192,14 @@ def test_settings_out_of_range(settings, words):
 def test_an_option_of_the_wrong_type_is_named_when_optuna_looks_at_it():
     with pytest.raises(InvalidSetting, match=r"'n_startup_trials': 'x'.*'<' not supported"):
         make(options={"n_startup_trials": "x"}).ask()
+
+
+@pytest.mark.filterwarnings("ignore:.*constraints_func:FutureWarning")
+def test_an_option_of_the_wrong_type_is_named_when_optuna_uses_it():
+    search = make(options={"constraints_func": 5})
+    arch = search.ask().arch
+    with pytest.raises(InvalidSetting, match=r"'constraints_func': 5.*not callable"):
+        search.tell(Trial(0, arch, None, {}, 1.0, "ok", 1.0))
 
 
 def test_a_package_that_a_sampler_needs(monkeypatch):

@@ -140,6 +140,22 @@ def test_settings_out_of_range_are_refused(name, value):
         search(TinySpace(), **{name: value})
 
 
+def test_where_nothing_can_mutate_it_draws_from_the_space():
+    class Single(TinySpace):
+        genes = (1, 1, 1)
+
+    strategy = search(Single(), population_size=2)
+    for number in range(30):
+        arch = strategy.ask().arch
+        assert arch == (0, 0, 0)
+        tell(strategy, number, arch, 1.0)
+
+
+def test_a_sample_larger_than_any_population_is_refused():
+    with pytest.raises(InvalidSetting, match="sample_size"):
+        search(TinySpace(), sample_size=1_000_000)
+
+
 def test_it_beats_random_search():
     table = load("nasbench201/cifar10")
     gains = []

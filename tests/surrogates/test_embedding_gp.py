@@ -56,7 +56,7 @@ def untrained(kind, count=9):
     rng = np.random.default_rng(5)
     archs, y = known(count)
     x = model._encode(archs)[rng.permuted(np.tile(np.arange(count), (3, 1)), axis=1)]
-    model._networks = model._draw(x.shape[-1], rng)
+    model._networks = model._draw(rng)
     return model, x, np.tile((y - y.mean()) / y.std(), (3, 1))
 
 
@@ -190,7 +190,7 @@ def test_members_that_have_settled_stay():
     model._train(x, targets)
     for member in range(3):
         alone = EmbeddingGp(NASBENCH201, width=6, members=1, iterations=1000)
-        alone._networks = alone._draw(x.shape[-1], np.random.default_rng(0))
+        alone._networks = alone._draw(np.random.default_rng(0))
         alone._networks.parameters[0] = start[member]
         alone._train(x[[member]], targets[[member]])
         assert alone._networks.parameters[0] == pytest.approx(model._networks.parameters[member])
@@ -321,7 +321,7 @@ def test_the_preset_of_the_paper():
     assert (settings["iterations"], settings["learning_rate"]) == (100, 0.001)
     assert 2 * settings["length_scale"] ** 2 == pytest.approx(2 * 0.01)
     assert settings["noise"] == 0.05
-    networks = EmbeddingGp(NASBENCH201, **settings)._draw(5, np.random.default_rng(0))
+    networks = EmbeddingGp(NASBENCH201, **settings)._draw(np.random.default_rng(0))
     assert isinstance(networks, BiLstms)
     # Two directions of four gates a layer, from 5 numbers a step, and then from both directions.
     rows = (1 + 64 + 5) + 3 * (1 + 64 + 128)
@@ -331,7 +331,7 @@ def test_the_preset_of_the_paper():
 
 def test_the_perceptron_has_the_shape_that_is_set():
     model = EmbeddingGp(NASBENCH201, layers=3, width=7, encoding="adjacency")
-    networks = model._draw(model._encode([(0,) * 6]).shape[1], np.random.default_rng(0))
+    networks = model._draw(np.random.default_rng(0))
     assert isinstance(networks, Perceptrons)
     assert networks.sizes == (30, 7, 7, 7)
     with pytest.raises(InvalidSetting, match="encoding"):
