@@ -39,7 +39,7 @@ DOTS: Final = 200
 """More runs than this are a smear; their quartiles are shown without them."""
 BOXED: Final = 10
 """Quartiles of fewer runs would say no more than the runs themselves."""
-EARLY: Final = 0.1
+EARLY: Final = 0.2
 """The part of the budget whose results may lie outside the axis at first."""
 
 
@@ -71,6 +71,11 @@ def series(summary: Summary) -> tuple[Series, ...]:
     )
 
 
+def looks(summary: Summary) -> dict[str, Series]:
+    """Return how each strategy looks, by its name."""
+    return {look.name: look for look in series(summary)}
+
+
 def timed(summary: Summary, benchmark: str) -> bool:
     """Return whether a benchmark has curves against simulated time, and a time that all reach."""
     curves = [summary.by_seconds.get((benchmark, name)) for name in summary.experiment.strategies]
@@ -81,7 +86,7 @@ def y_range(summary: Summary, benchmark: str) -> Range | None:
     """Return the range of a benchmark's reported metric over its curves, None if they are empty.
 
     A random first architecture can be terrible, and would press all that matters into a line.
-    So the part worth seeing begins after a tenth of the budget, and intervals widen it by no
+    So the part worth seeing begins after a fifth of the budget, and intervals widen it by no
     more than the curves' own height.
     """
     curves = [
@@ -137,7 +142,6 @@ def panels(summary: Summary, benchmark: str, number: int) -> dict[str, Any]:
         }
     return {
         "key": f"b{number}",
-        "series": [{**one._asdict(), "name": plain(one.name)} for one in series(summary)],
         "optimum": shown,
         "decimals": places,
         "unit": metric.unit,
@@ -146,6 +150,15 @@ def panels(summary: Summary, benchmark: str, number: int) -> dict[str, Any]:
         "curves": _curves(summary, benchmark, number) if found is not None else [],
         "finals": _finals(summary, benchmark, number),
     }
+
+
+def thinned(length: int, points: int = POINTS) -> Ints:
+    """Return which points of a curve to draw: dense at its beginning, and always its end."""
+    if length <= points:
+        return np.arange(length)
+    early = np.geomspace(1, length, points // 2)
+    even = np.linspace(1, length, points - points // 2)
+    return np.unique(np.concatenate([early, even]).round().astype(np.int64)) - 1
 
 
 def plain(text: str) -> str:
@@ -189,7 +202,7 @@ def _panel(
 
 
 def _line(curve: Curve, length: float, points: int) -> dict[str, Any]:
-    kept = _thinned(len(curve.grid), points)
+    kept = thinned(len(curve.grid), points)
     return {
         "x": _list(curve.grid[kept] / length),
         "mean": _list(curve.mean[kept]),
@@ -227,15 +240,6 @@ def _finals(summary: Summary, benchmark: str, number: int) -> dict[str, Any]:
         "rows": rows,
         "range": _padded(min(known), max(known), 0.04, 0.04) if known else None,
     }
-
-
-def _thinned(length: int, points: int) -> Ints:
-    """Return which points of a curve to draw: dense at its beginning, and always its end."""
-    if length <= points:
-        return np.arange(length)
-    early = np.geomspace(1, length, points // 2)
-    even = np.linspace(1, length, points - points // 2)
-    return np.unique(np.concatenate([early, even]).round().astype(np.int64)) - 1
 
 
 def _finite(arrays: Sequence[Floats]) -> Floats:

@@ -1,9 +1,11 @@
 "use strict";
 (() => {
-  const FIGURES = JSON.parse(document.getElementById("figures").textContent);
+  const { series: SERIES, benchmarks: BENCHMARKS, together: TOGETHER } =
+    JSON.parse(document.getElementById("figures").textContent);
+  const FIGURES = [TOGETHER, ...BENCHMARKS];
   const DARK = matchMedia("(prefers-color-scheme: dark)");
   const NARROW = matchMedia("(max-width: 760px)");
-  // What the reader has chosen, by benchmark: curves hidden, and whether all values are shown.
+  // What the reader has chosen, by figure: curves hidden, and whether all values are shown.
   const chosen = Object.fromEntries(FIGURES.map(f => [f.key, { hidden: new Set(), all: false }]));
 
   const variable = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -91,13 +93,12 @@
 
   function curves(figure, panel, look) {
     const { hidden, all } = chosen[figure.key];
-    const shown = panel.lines.map((line, n) => ({ line, n, as: figure.series[n] }))
+    const shown = panel.lines.map((line, n) => ({ line, n, as: SERIES[n] }))
       .filter(({ n }) => !hidden.has(n));
-    const many = figure.series.length > 4;
-    const unified = figure.series.length <= 6 && !NARROW.matches;
+    const unified = SERIES.length <= 6 && !NARROW.matches;
     const bands = shown.filter(({ line }) => line.low.length > 1).map(({ line, as }) => ({
       type: "scatter", mode: "lines", ...outline(line), fill: "toself", hoverinfo: "skip",
-      fillcolor: faded(look.series[as.colour], many ? 0.1 : 0.18), line: { width: 0 },
+      fillcolor: faded(look.series[as.colour], Math.min(0.18, 0.7 / SERIES.length)), line: { width: 0 },
     }));
     const number = `.${figure.decimals}f`;
     const unit = figure.unit ? ` ${figure.unit}` : "";
@@ -173,7 +174,7 @@
     const { rows } = figure.finals;
     const value = `%{x:,.${figure.decimals}f}${figure.unit ? ` ${figure.unit}` : ""}`;
     const of = (row) => {
-      const as = figure.series[row.series];
+      const as = SERIES[row.series];
       return { as, colour: look.series[as.colour], value };
     };
     const names = rows.map(row => of(row).as.name);
@@ -199,7 +200,124 @@
     };
   }
 
+  // How wide texts are, for the room beside a plot.
+  const pen = document.createElement("canvas").getContext("2d");
+  function width(texts, look, size) {
+    pen.font = `${size}px ${look.font}`;
+    return Math.ceil(Math.max(0, ...texts.map(text => pen.measureText(text).width)));
+  }
+
+  // Names as plain text, as they are measured.
+  const unescaped = text =>
+    text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
+  function ranks({ x, lines, labels }, look) {
+    const { hidden } = chosen[TOGETHER.key];
+    const shown = lines.map((y, n) => ({ y, n, as: SERIES[n] })).filter(({ n }) => !hidden.has(n));
+    const beside = !NARROW.matches;
+    const end = beside ? 103 : 100;
+    const names = SERIES.map(as => unescaped(as.name));
+    const as = (one, more) => ({
+      type: "scatter", mode: "lines", name: one.name,
+      line: { color: look.series[one.colour], dash: one.dash || "solid", width: 2, ...more },
+    });
+    return {
+      data: shown.flatMap(({ y, n, as: one }) => [
+        {
+          ...as(one), x, y,
+          hovertemplate: `${one.name}<br>rank %{y:.2f}<br>%{x:.3~r} % of the budget<extra></extra>`,
+        },
+        // From the end of a line to its name.
+        ...(beside ? [{
+          ...as(one, { width: 1, dash: "solid" }), hoverinfo: "skip",
+          x: [100, end], y: [y[y.length - 1], labels[n]],
+        }] : []),
+      ]),
+      layout: {
+        ...base(look), hovermode: "closest",
+        margin: { l: 48, r: beside ? width(names, look, 13) + 18 : 14, t: 8, b: 52 },
+        annotations: beside ? shown.map(({ n, as: one }) => ({
+          text: one.name, showarrow: false, font: { size: 13, color: look.ink },
+          x: end, y: labels[n], xanchor: "left", yanchor: "middle",
+        })) : [],
+        xaxis: axis(look, "share of the budget (%)", {
+          range: [0, end], dtick: NARROW.matches ? 25 : 10, showgrid: false,
+        }),
+        yaxis: axis(look, "expected rank (1 is best)", {
+          range: [lines.length + 0.5, 0.5], tick0: 1, dtick: Math.ceil(lines.length / 14),
+        }),
+      },
+    };
+  }
+
+  // Demšar's diagram; on a narrow screen all names are on the left.
+  function difference(figure, look) {
+    const { most, stems, bars, length, ruler } = NARROW.matches ? figure.narrow : figure.wide;
+    const name = ({ series, rank }) => `${SERIES[series].name}  ${rank.toFixed(2)}`;
+    const room = left => width(
+      stems.filter(stem => stem.left === left).map(stem => unescaped(name(stem))), look, 13) + 12;
+    const end = Math.max(most, 1 + length);
+    const path = (x, y, more) => ({
+      type: "scatter", mode: "lines", x, y, hoverinfo: "skip", cliponaxis: false,
+      line: { color: look.soft, width: 1, ...more },
+    });
+    return {
+      depth: ruler + 0.8,
+      data: [
+        ...stems.map(({ series, rank, row, left }) => ({
+          ...path([rank, rank, left ? 1 : end], [0, row, row]),
+          line: { color: look.series[SERIES[series].colour], width: 1.5 },
+        })),
+        ...bars.map(({ low, high, row }) =>
+          path([low - 0.04, high + 0.04], [row, row], { color: look.ink, width: 5 })),
+        path([1, 1 + length], [ruler, ruler], { color: look.ink, width: 1.5 }),
+        ...[1, 1 + length].map(x =>
+          path([x, x], [ruler - 0.2, ruler + 0.2], { color: look.ink, width: 1.5 })),
+      ],
+      layout: {
+        ...base(look), hovermode: false, dragmode: false,
+        margin: { l: room(true), r: NARROW.matches ? 14 : room(false), t: 52, b: 8 },
+        annotations: [
+          ...stems.map(stem => ({
+            text: name(stem), showarrow: false, font: { size: 13, color: look.ink },
+            x: stem.left ? 1 : end, y: stem.row, xanchor: stem.left ? "right" : "left",
+            yanchor: "middle", xshift: stem.left ? -4 : 4,
+          })),
+          {
+            text: `critical difference ${length.toFixed(2)}`, showarrow: false,
+            font: { size: 12, color: look.soft }, x: 1, y: ruler + 0.2, xanchor: "left",
+            yanchor: "top",
+          },
+        ],
+        xaxis: axis(look, "average rank (1 is best)", {
+          range: [1, end], side: "top", showgrid: false, fixedrange: true,
+          tickvals: Array.from({ length: most }, (_, n) => n + 1)
+            .filter(rank => (rank - 1) % Math.ceil(most / (NARROW.matches ? 7 : 14)) === 0),
+          tickangle: 0,
+        }),
+        yaxis: { range: [ruler + 1.1, 0], visible: false, fixedrange: true },
+      },
+    };
+  }
+
+  async function drawTogether() {
+    const look = theme();
+    if (TOGETHER.difference) {
+      const { data, layout, depth } = difference(TOGETHER.difference, look);
+      const box = document.getElementById(TOGETHER.difference.id);
+      box.style.height = `${60 + 22 * (depth + 0.3)}px`;
+      await Plotly.react(box, data, layout, CONFIG);
+    }
+    if (TOGETHER.ranks) {
+      const { data, layout } = ranks(TOGETHER.ranks, look);
+      const box = document.getElementById(TOGETHER.ranks.id);
+      box.style.height = `${60 + Math.max(280, 20 * SERIES.length)}px`;
+      await Plotly.react(box, data, layout, CONFIG);
+    }
+  }
+
   async function draw(figure) {
+    if (figure === TOGETHER) return drawTogether();
     const look = theme();
     for (const panel of figure.curves) {
       const { data, layout } = curves(figure, panel, look);

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from nasbench_suite.reports.content import content
 from nasbench_suite.reports.figures import panels
+from nasbench_suite.reports.ranking import all_series, together_panels
 from nasbench_suite.scoring.summary import Summary
 
 
@@ -32,7 +33,13 @@ def render(summary: Summary) -> str:
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment.from_string(_own("page.html.j2")).render(
         page=content(summary),
-        figures=[panels(summary, name, n) for n, name in enumerate(summary.experiment.benchmarks)],
+        figures={
+            "series": all_series(summary),
+            "benchmarks": [
+                panels(summary, name, n) for n, name in enumerate(summary.experiment.benchmarks)
+            ],
+            "together": together_panels(summary),
+        },
         # These three are the suite's own and plotly's, and hold no data.
         style=markupsafe.Markup(_own("page.css")),
         script=markupsafe.Markup(_own("page.js")),

@@ -1,9 +1,7 @@
-"""The files that an experiment leaves for its readers: two of scores, and a page."""
+"""The files that an experiment leaves for its readers: scores, a page, figures and tables."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from dataclasses import asdict, fields
@@ -13,19 +11,25 @@ from typing import Final
 
 from nasbench_suite.experiments.experiment import open_experiment
 from nasbench_suite.files import write_whole
+from nasbench_suite.reports.drawings import drawings
 from nasbench_suite.reports.page import render
+from nasbench_suite.reports.tables import csv_tables, latex_tables, to_csv
 from nasbench_suite.scoring.scores import Score
 from nasbench_suite.scoring.summary import Summary, summarise
 
 JSON: Final = "scores.json"
 CSV: Final = "scores.csv"
 PAGE: Final = "report.html"
+FIGURES: Final = "figures"
+TABLES: Final = "tables"
 
 
 def report(folder: Path) -> tuple[Summary, Path | None]:
-    """Score the experiment of a folder, and write `scores.json`, `scores.csv` and `report.html`.
+    """Score the experiment of a folder, and write what readers want to see of it.
 
-    The same runs give the same bytes.
+    That is `scores.json` and `scores.csv`, the page `report.html`, its figures as SVG and PDF and
+    its tables as CSV and LaTeX. The same runs give the same bytes, all but the real seconds that
+    the strategies took.
 
     Args:
         folder: what `compare` has written.
@@ -41,8 +45,14 @@ def report(folder: Path) -> tuple[Summary, Path | None]:
     summary = summarise(open_experiment(folder))
     write_whole(folder / JSON, scores_json(summary))
     write_whole(folder / CSV, scores_csv(summary))
-    if find_spec("jinja2") is None or find_spec("plotly") is None:
+    if any(find_spec(package) is None for package in ("jinja2", "plotly", "matplotlib")):
         return summary, None
+    for ending, tables in (("csv", csv_tables(summary)), ("tex", latex_tables(summary))):
+        for name, text in tables.items():
+            write_whole(folder / TABLES / f"{name}.{ending}", text)
+    for name, svg, pdf in drawings(summary):
+        write_whole(folder / FIGURES / f"{name}.svg", svg)
+        write_whole(folder / FIGURES / f"{name}.pdf", pdf)
     page = folder / PAGE
     write_whole(page, render(summary))
     return summary, page
@@ -62,12 +72,7 @@ def scores_json(summary: Summary) -> str:
 
 def scores_csv(summary: Summary) -> str:
     """Return the scores as CSV with a header, one row a score; empty for what is not a number."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(field.name for field in fields(Score))
-    for score in summary.scores:
-        rows.writerow(
-            "" if isinstance(value, float) and not math.isfinite(value) else value
-            for value in asdict(score).values()
-        )
-    return text.getvalue()
+    return to_csv(
+        [field.name for field in fields(Score)],
+        (asdict(score).values() for score in summary.scores),
+    )

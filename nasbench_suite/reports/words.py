@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,24 @@ def number(value: float, decimals: int = 0) -> str:
 def count(value: float) -> str:
     """Return a number of things: whole if it is, else a mean with one decimal."""
     return number(value, 0 if float(value).is_integer() else 1)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits, and all of those before the point."""
+    size = math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
+    return number(value, min(max(digits - 1 - size, 0), 9))
+
+
+def interval(low: float, high: float, decimals: int) -> str:
+    """Return an interval, or a dash where there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return DASH
+    return f"{number(low, decimals)} to {number(high, decimals)}"
+
+
+def chance(p: float) -> str:
+    """Return a p with its equals sign, or that it is less than one would print."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.{2 if p >= 0.1 else 3}f}"
 
 
 def decimals(unit: str, deviations: Iterable[float]) -> int:
@@ -58,6 +77,11 @@ def seeds(given: Sequence[int]) -> str:
         more = ", …" if len(given) > 8 else ""
         known = ", ".join(map(str, given[:8])) + more
     return f"{known} ({len(given):,} runs)"
+
+
+def workers(given: int) -> str:
+    """Return simulated workers in words."""
+    return "1, one trial after the other" if given == 1 else f"{given:,}, as many trials at a time"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -109,3 +133,16 @@ def budget(given: Budget) -> str:
     if given.real_seconds is not None:
         parts.append(f"{duration(given.real_seconds)} of real time")
     return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Return for each name one that any file system takes, without an ending; no two the same."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:100] or "unnamed"
+        free = (f"{safe}-{number}" if number else safe for number in itertools.count())
+        # Some file systems take capitals for small letters.
+        found[name] = next(one for one in free if one.lower() not in taken)
+        taken.add(found[name].lower())
+    return found

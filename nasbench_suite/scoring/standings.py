@@ -1,4 +1,4 @@
-"""Who stands where on a benchmark."""
+"""Who stands where on a benchmark, and over all, and what it cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from nasbench_suite.core import Floats
+from nasbench_suite.scoring.overall import Overall
 from nasbench_suite.scoring.scores import Score
 from nasbench_suite.scoring.summary import Summary
 
@@ -31,6 +32,24 @@ class Spread:
     median: float
     three_quarters: float
     most: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run of a strategy took on a benchmark, on average; NaN where nobody knows."""
+
+    benchmark: str
+    strategy: str
+    evaluations: float
+    unique: float
+    repeated: float
+    """Evaluations that asked again what had been answered."""
+    simulated_seconds: float
+    overhead: float
+    """The real seconds of the strategy itself."""
+    overhead_per_evaluation: float
+    spent: float
+    """Simulated seconds and the strategy's own together: how long it would have taken."""
 
 
 def standings(summary: Summary, benchmark: str) -> tuple[Standing, ...]:
@@ -65,3 +84,44 @@ def spread(values: Floats) -> Spread | None:
     if not len(measured):
         return None
     return Spread(*np.quantile(measured, (0.0, 0.25, 0.5, 0.75, 1.0)).tolist())
+
+
+def ahead(summary: Summary, benchmark: str) -> tuple[frozenset[str], ...]:
+    """Return which strategies have the best mean at each checkpoint of a benchmark."""
+    sign = -1.0 if summary.reported[benchmark].direction == "min" else 1.0
+    found = []
+    reached = [
+        [(sign * point.mean, strategy) for point in summary.checkpoints[benchmark, strategy]]
+        for strategy in summary.experiment.strategies
+    ]
+    for column in zip(*reached, strict=True):
+        best = max((mean for mean, _ in column if not math.isnan(mean)), default=math.nan)
+        found.append(frozenset(strategy for mean, strategy in column if mean == best))
+    return tuple(found)
+
+
+def ranked(overall: Overall) -> tuple[int, ...]:
+    """Return the places of strategies, the best average rank first; equals as they were asked."""
+    ranks = [aggregate.rank for aggregate in overall.aggregates]
+    return tuple(sorted(range(len(ranks)), key=ranks.__getitem__))
+
+
+def costs(summary: Summary, benchmark: str) -> tuple[Cost, ...]:
+    """Return what the strategies took on a benchmark, in the order of the experiment."""
+    found = []
+    for score in summary.of(benchmark):
+        overhead = summary.overhead[benchmark, score.strategy]
+        found.append(
+            Cost(
+                benchmark=benchmark,
+                strategy=score.strategy,
+                evaluations=score.evaluations,
+                unique=score.unique,
+                repeated=score.evaluations - score.unique,
+                simulated_seconds=score.simulated_seconds,
+                overhead=overhead,
+                overhead_per_evaluation=overhead / score.evaluations,
+                spent=score.simulated_seconds + overhead,
+            )
+        )
+    return tuple(found)

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from nasbench_suite.reports.page import render
 from nasbench_suite.reports.report import report
 
 pytestmark = pytest.mark.browser
@@ -64,7 +65,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def pages(make):
+def pages(make, thirteen, ten, tmp_path_factory):
     """Reports of several shapes, by name: the page, and how many strategies and seeds it has."""
     shapes = {
         "many": {"strategies": 3, "seeds": 10, "evaluations": 40},
@@ -73,7 +74,12 @@ def pages(make):
         "seconds": {"strategies": 3, "seeds": 3, "evaluations": None, "seconds": 3000.0},
         "single evaluation": {"strategies": 2, "seeds": 3, "evaluations": 1},
     }
-    return {name: (report(make(**shape))[1], shape) for name, shape in shapes.items()}
+    found = {name: (report(make(**shape))[1], shape) for name, shape in shapes.items()}
+    found["thirteen"] = report(thirteen)[1], {"strategies": 13, "seeds": 12}
+    path = tmp_path_factory.mktemp("ten") / "report.html"
+    path.write_text(render(ten), encoding="utf-8")
+    found["ten tasks"] = path, {"strategies": 13, "seeds": 3}
+    return found
 
 
 def opened(browser, path, width, scheme="light"):
@@ -121,7 +127,9 @@ def overlaps(boxes):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", ["many", "one", "tasks", "seconds", "single evaluation"])
+@pytest.mark.parametrize(
+    "name", ["many", "one", "tasks", "seconds", "single evaluation", "thirteen", "ten tasks"]
+)
 def test_page(browser, pages, name, width, scheme):
     path, shape = pages[name]
     page, wrong = opened(browser, path, width, scheme)
@@ -142,6 +150,45 @@ def test_page(browser, pages, name, width, scheme):
     assert page.locator("#b0-finals .boxlayer .trace").count() == boxes
     drawn = page.locator("#b0-evaluations .scatterlayer .trace path").count()
     assert drawn >= strategies
+    # A name beside a line is tied to it by another line.
+    beside = 2 if width > 760 else 1
+    ranks = page.locator("#ranks .scatterlayer .trace").count()
+    assert ranks == (strategies * beside if strategies > 1 else 0)
+    diagram = name in ("thirteen", "ten tasks")
+    names = page.locator("#difference .annotation").count()
+    assert names == (strategies + 1 if diagram else 0)
+    assert wrong == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["thirteen", "tasks"])
+def test_tables_of_results_need_no_scrolling_on_a_desk(browser, pages, name):
+    page, wrong = opened(browser, pages[name][0], 1280)
+    hidden = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => e.ariaLabel)"
+    )
+    assert hidden == []
+    assert wrong == []
+    page.close()
+
+
+def test_names_stay_in_sight_on_a_phone(browser, pages):
+    page, wrong = opened(browser, pages["thirteen"][0], 390)
+    table = page.locator("#b0 .scroll").first
+    table.evaluate("e => { e.scrollLeft = 300 }")
+    name = table.locator("tbody th").first
+    assert name.bounding_box()["x"] == table.bounding_box()["x"]
+    assert table.evaluate("e => e.scrollLeft") == 300
+    assert wrong == []
+    page.close()
+
+
+def test_ranks_can_be_hidden_on_a_phone(browser, pages):
+    page, wrong = opened(browser, pages["thirteen"][0], 390)
+    first = page.locator("#together .legend button").first
+    first.click()
+    wait_until(page, "() => document.querySelectorAll('#ranks .scatterlayer .trace').length === 12")
     assert wrong == []
     page.close()
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nasbench_suite.core import Budget
 from nasbench_suite.experiments.experiment import open_experiment
-from nasbench_suite.reports import words
 from nasbench_suite.reports.content import content
 from nasbench_suite.reports.figures import DASHES, DOTS, panels, plain, series, timed, y_range
 from nasbench_suite.reports.page import render
 from nasbench_suite.scoring.curves import Curve
+from nasbench_suite.scoring.overall import overall
 from nasbench_suite.scoring.summary import summarise
 
 CIFAR10 = "nasbench201/cifar10"
+KEYED = ("finals", "by_evaluations", "by_seconds", "checkpoints", "odds", "overhead")
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +25,25 @@ def summary(make):
     return summarise(open_experiment(make(strategies=3, seeds=10, evaluations=40)))
 
 
-def renamed(summary, names):
-    """The same results under other names of strategies."""
-    new = dict(zip(summary.experiment.strategies, names, strict=True))
-
-    def keyed(found):
-        return {(benchmark, new[strategy]): v for (benchmark, strategy), v in found.items()}
-
-    given = {new[name]: settings for name, settings in summary.experiment.strategies.items()}
-    return replace(
-        summary,
-        experiment=replace(summary.experiment, strategies=given),
-        scores=tuple(replace(score, strategy=new[score.strategy]) for score in summary.scores),
-        finals=keyed(summary.finals),
-        by_evaluations=keyed(summary.by_evaluations),
-        by_seconds=keyed(summary.by_seconds),
-    )
-
-
 def many(summary, count):
     """The results of the first strategy, under many names."""
     names = [f"strategy_{number}" for number in range(count)]
     first = next(iter(summary.experiment.strategies))
-
-    def spread(found):
-        return {(CIFAR10, name): found[CIFAR10, first] for name in names}
-
+    finals = summary.finals[CIFAR10, first]
+    scale = (summary.average[CIFAR10], summary.optimum[CIFAR10])
     return replace(
         summary,
         experiment=replace(summary.experiment, strategies={name: {} for name in names}),
         scores=tuple(replace(summary.scores[0], strategy=name) for name in names),
-        finals=spread(summary.finals),
-        by_evaluations=spread(summary.by_evaluations),
-        by_seconds=spread(summary.by_seconds),
+        ranks=replace(
+            summary.ranks,
+            expected=dict.fromkeys(names, np.full(len(summary.ranks.share), (count + 1) / 2)),
+        ),
+        overall=overall(names, [[finals] * count], [scale], rng=np.random.default_rng(0)),
+        **{
+            field: {(CIFAR10, name): getattr(summary, field)[CIFAR10, first] for name in names}
+            for field in KEYED
+        },
     )
 
 
@@ -97,18 +83,142 @@ def test_rows_are_the_scores(summary):
         assert row["regret"] == f"{summary.optimum[CIFAR10] - score.mean:.2f}"
 
 
-def test_hostile_names_are_escaped(summary):
+def test_the_results_hold_middle_odds_and_average(summary):
+    (result,) = content(summary)["results"]
+    by_name = {score.strategy: score for score in summary.scores}
+    for row in result["rows"]:
+        score = by_name[row["look"].name]
+        assert row["iqm"] == f"{score.iqm:.2f}"
+        assert row["iqm_interval"] == f"{score.iqm_low:.2f} to {score.iqm_high:.2f}"
+        assert row["improvement"] == f"{score.relative_improvement:.2f}"
+        odds = summary.odds[CIFAR10, score.strategy]
+        if score.strategy == "random_search":
+            assert row["odds"] == "–"
+        else:
+            assert row["odds"] == f"{odds.probability:.2f}"
+            assert row["odds_interval"] == f"{odds.ci_low:.2f} to {odds.ci_high:.2f}"
+    assert f"{summary.detectable[CIFAR10]:.2f}\N{NO-BREAK SPACE}points" in result["detectable"]
+
+
+def test_without_random_search_nothing_is_said_of_it(summary):
+    page = render(replace(summary, odds={}))
+    assert "Beats random search" not in page
+    assert "note-odds" not in page
+
+
+def test_checkpoints_are_those_of_the_summary(summary):
+    (result,) = content(summary)["results"]
+    points = result["checkpoints"]
+    assert (points["budgets"], points["unit"]) == (["5", "10", "20", "40"], "evaluations")
+    bold = [0] * 4
+    for row in points["rows"]:
+        own = summary.checkpoints[CIFAR10, row["look"].name]
+        for number, (cell, point) in enumerate(zip(row["cells"], own, strict=True)):
+            assert cell["mean"] == f"{point.mean:.2f}"
+            assert cell["interval"] == f"{point.ci_low:.2f} to {point.ci_high:.2f}"
+            bold[number] += cell["best"]
+    assert min(bold) >= 1
+    # The last checkpoint is the whole budget.
+    assert [row["cells"][-1]["mean"] for row in points["rows"]] == [
+        row["mean"] for row in result["rows"]
+    ]
+
+
+def test_all_benchmarks_together(ten):
+    found = content(ten)["together"]
+    strategies = list(ten.experiment.strategies)
+    by_name = {one.strategy: one for one in ten.overall.aggregates}
+    assert len(found["rows"]) == 13
+    ranks = [float(row["rank"]) for row in found["rows"]]
+    assert ranks == sorted(ranks)
+    for row in found["rows"]:
+        one = by_name[row["look"].name]
+        assert row["rank"] == f"{one.rank:.2f}"
+        assert row["gap"] == f"{100 * one.gap:.1f}"
+        assert row["gap_interval"] == f"{100 * one.gap_low:.1f} to {100 * one.gap_high:.1f}"
+    for row in found["wins"]:
+        for cell, other in zip(row["cells"], found["wins"], strict=True):
+            ours, theirs = (strategies.index(one["look"].name) for one in (row, other))
+            if ours == theirs:
+                assert cell is None
+            else:
+                assert cell["text"] == f"{ten.overall.wins[ours, theirs]:.2f}"
+                assert (cell["side"] == "win") == (ten.overall.wins[ours, theirs] >= 0.5)
+    assert f"χ² = {ten.overall.test.statistic:.2f} with 12 degrees of freedom" in found["test"]
+    assert "rough guide" in found["test"]
+    assert found["difference"] == f"{ten.overall.difference:.2f}"
+    assert found["reason"] is None
+
+
+def test_friedman_in_words(ten):
+    def said(**changes):
+        test = ten.overall.test._replace(**changes)
+        return content(replace(ten, overall=replace(ten.overall, test=test)))["together"]["test"]
+
+    assert "finds a difference" in said(p=0.0001)
+    assert "p < 0.001" in said(p=0.0001)
+    assert "finds no difference" in said(p=0.3)
+    assert "p = 0.30" in said(p=0.3)
+    assert "F = " in said(f=3.2, f_p=0.01)
+    assert "F = " not in said(f=math.inf, f_p=0.0)
+    assert "nothing to test" in said(p=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "strategies", "reason"),
+    [(1, 3, "two benchmarks or more"), (2, 2, "here are two"), (2, 1, "here is one")],
+)
+def test_why_there_is_no_diagram(make, benchmarks, strategies, reason):
+    made = make(benchmarks=benchmarks, strategies=strategies, seeds=2)
+    page = render(summarise(open_experiment(made)))
+    assert "There is no critical-difference diagram" in page
+    assert reason in page
+    assert 'id="difference"' not in page
+
+
+def test_cost_is_told_with_what_nobody_noted(summary):
+    page = content(replace(summary, overhead=dict.fromkeys(summary.overhead, math.nan)))
+    (group,) = page["spent"]["groups"]
+    for row, score in zip(group["rows"], summary.scores, strict=True):
+        places = 0 if all(score.unique % 1 == 0 for score in summary.scores) else 1
+        assert row["evaluations"] == f"{score.evaluations:.{places}f}"
+        assert row["unique"] == f"{score.unique:.{places}f}"
+        assert row["repeated"] == f"{score.evaluations - score.unique:.{places}f}"
+        assert row["seconds"] == f"{score.simulated_seconds:,.0f}"
+        assert row["overhead"] == row["each"] == row["spent"] == "–"
+
+
+def test_workers_and_a_users_own_file_are_told(summary):
+    own = replace(summary.experiment, workers=4, code={"local_search": "0123456789abcdef" * 4})
+    page = render(replace(summary, experiment=own))
+    assert "<dd>4, as many trials at a time</dd>" in page
+    assert page.count("0123456789ab…") == 1
+    assert "clock on which each worker" in page
+    assert "clock on which each worker" not in render(summary)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 1), (2, 3, 1), (1, 3, 4), (3, 3, 4)])
+def test_notes_are_all_referred_to_in_their_order(make, shape):
+    benchmarks, strategies, seeds = shape
+    made = make(benchmarks=benchmarks, strategies=strategies, seeds=seeds)
+    page = render(summarise(open_experiment(made)))
+    referred = list(dict.fromkeys(re.findall(r'href="#note-(\w+)"', page)))
+    assert referred == re.findall(r'id="note-(\w+)"', page)
+    assert "nan" not in re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
+
+
+def test_hostile_names_are_escaped(summary, renamed):
     evil = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "a&b"]
     page = render(renamed(summary, evil))
     assert "<script>alert" not in page
     assert "<img" not in page
-    shown = [one["name"] for one in data(page)[0]["series"]]
+    shown = [one["name"] for one in data(page)["series"]]
     assert shown == [plain(name) for name in evil]
     assert all("<" not in name for name in shown)
 
 
 def test_figures_hold_the_curves(summary):
-    (figure,) = data(render(summary))
+    (figure,) = data(render(summary))["benchmarks"]
     assert [panel["id"] for panel in figure["curves"]] == ["b0-evaluations", "b0-time"]
     for panel in figure["curves"]:
         assert len(panel["lines"]) == 3
@@ -185,7 +295,7 @@ def test_without_seconds(summary):
 def test_without_an_optimum(summary):
     page = render(replace(summary, optimum={}))
     assert "Regret" not in page
-    assert data(page)[0]["optimum"] is None
+    assert data(page)["benchmarks"][0]["optimum"] is None
 
 
 def test_many_strategies_look_different(summary):
@@ -219,7 +329,7 @@ def test_metric_to_be_minimised(summary):
     means = [float(row["mean"]) for row in result["rows"]]
     assert means == sorted(means)
     assert all(float(row["regret"]) > 0 for row in result["rows"])
-    assert data(render(less))[0]["optimum"]["least"] is True
+    assert data(render(less))["benchmarks"][0]["optimum"]["least"] is True
 
 
 def test_one_of_each_is_not_compared(make):
@@ -235,37 +345,8 @@ def test_overview_of_several_benchmarks(make):
     for number in range(3):
         assert f'href="#b{number}"' in page
         assert f'<section id="b{number}">' in page
-    assert page.count("<b>Figure ") == 3
-    assert page.count("<b>Table ") == 4
-
-
-@pytest.mark.parametrize(
-    ("budget", "text"),
-    [
-        (Budget(evaluations=1), "1 evaluation"),
-        (Budget(seconds=90.5), "90.5 s of simulated time"),
-        (Budget(seconds=7200), "7,200 s (2 h) of simulated time"),
-        (
-            Budget(evaluations=2000, seconds=60),
-            "2,000 evaluations or 60 s of simulated time, whichever ends first",
-        ),
-    ],
-)
-def test_budgets_in_words(budget, text):
-    assert words.budget(budget).replace("\N{NO-BREAK SPACE}", " ") == text
-
-
-def test_numbers_in_words():
-    assert words.number(-1234.5, 1) == "\N{MINUS SIGN}1,234.5"
-    assert words.number(math.nan, 2) == "–"
-    assert words.count(97.25) == "97.2"
-    assert words.count(200.0) == "200"
-    assert words.decimals("%", [0.001]) == 2
-    assert words.decimals("ms", [0.031, 2.0]) == 3
-    assert words.decimals("M", [1500.0]) == 0
-    assert words.decimals("", [math.nan, 0.0]) == 3
-    assert words.spoken("val_accuracy") == "validation accuracy"
-    assert words.spoken("valtest_accuracy") == "valtest accuracy"
-    assert words.after([12, 200]) == " after 12 or 200 epochs"
-    assert words.after([1]) == " after 1 epoch"
-    assert words.after([None]) == ""
+    # Figures and tables are numbered as they come.
+    assert re.findall(r"<b>Figure (\d+)\.", page) == ["1", "2", "3", "4"]
+    tables = ["glance", "together", "wins", *["results", "checkpoints"] * 3, "cost"]
+    numbers = [str(number) for number in range(1, len(tables) + 1)]
+    assert re.findall(r"<b>Table (\d+)\.", page) == numbers

@@ -27,11 +27,13 @@ def test_files(make):
     assert page == folder / "report.html"
     assert sorted(p.name for p in folder.iterdir()) == [
         "experiment.json",
+        "figures",
         "overhead.jsonl",
         "report.html",
         "runs",
         "scores.csv",
         "scores.json",
+        "tables",
     ]
     assert json.loads((folder / "scores.json").read_text()) == [asdict(s) for s in summary.scores]
 
@@ -85,14 +87,15 @@ def test_page_loads_nothing_and_names_no_place(make):
     assert "default-src 'none'" in kept
 
 
-@pytest.mark.parametrize("missing", ["plotly", "jinja2"])
+@pytest.mark.parametrize("missing", ["plotly", "jinja2", "matplotlib"])
 def test_without_the_extra(make, monkeypatch, missing):
     folder = make()
     monkeypatch.setitem(sys.modules, missing, None)
     summary, page = report(folder)
     assert page is None
     assert len(summary.scores) == 2
-    assert not (folder / "report.html").exists()
+    for name in ("report.html", "figures", "tables"):
+        assert not (folder / name).exists()
     assert (folder / "scores.json").is_file()
     assert (folder / "scores.csv").is_file()
 
@@ -100,7 +103,7 @@ def test_without_the_extra(make, monkeypatch, missing):
 def test_drawing_libraries_are_imported_late():
     code = (
         "import sys, nasbench_suite, nasbench_suite.cli, nasbench_suite.reports.report\n"
-        "assert not {'plotly', 'jinja2', 'markupsafe'} & set(sys.modules)"
+        "assert not {'plotly', 'jinja2', 'markupsafe', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from nasbench_suite.core import Metric
-from nasbench_suite.scoring.standings import spread, standings
+from nasbench_suite.scoring.overall import Aggregate
+from nasbench_suite.scoring.standings import ahead, costs, ranked, spread, standings
 
 NAN = math.nan
 
@@ -49,3 +50,48 @@ def test_spread():
     assert (found.least, found.quarter, found.median) == (0, 1, 2)
     assert (found.three_quarters, found.most) == (3, 4)
     assert spread(np.array([NAN])) is None
+
+
+def reached(rows, direction="max"):
+    """Who is ahead at each checkpoint, of strategies a, b, c, ... with these means."""
+    points = {
+        ("x/y", name): tuple(SimpleNamespace(mean=mean) for mean in means)
+        for name, means in zip("abcdef", rows, strict=False)
+    }
+    summary = SimpleNamespace(
+        checkpoints=points,
+        reported={"x/y": Metric("m", "%", direction, "test", "")},
+        experiment=SimpleNamespace(strategies=[name for _, name in points]),
+    )
+    return [set(names) for names in ahead(summary, "x/y")]
+
+
+def test_ahead_at_each_checkpoint():
+    rows = [(NAN, 91.0, 92.0), (NAN, 90.0, 92.0), (NAN, NAN, 91.0)]
+    assert reached(rows) == [set(), {"a"}, {"a", "b"}]
+    assert reached(rows, "min") == [set(), {"b"}, {"c"}]
+    assert reached([(), ()]) == []
+
+
+def test_ranked():
+    aggregates = [
+        Aggregate(name, rank, NAN, NAN, NAN)
+        for name, rank in zip("abcd", (3, 1, 4, 1), strict=True)
+    ]
+    assert ranked(SimpleNamespace(aggregates=aggregates)) == (1, 3, 0, 2)
+
+
+def test_costs():
+    scores = [
+        SimpleNamespace(strategy="a", evaluations=40, unique=30, simulated_seconds=1000.0),
+        SimpleNamespace(strategy="b", evaluations=40, unique=40, simulated_seconds=NAN),
+    ]
+    summary = SimpleNamespace(
+        of=lambda benchmark: scores, overhead={("x/y", "a"): 2.0, ("x/y", "b"): NAN}
+    )
+    known, unknown = costs(summary, "x/y")
+    assert (known.benchmark, known.strategy) == ("x/y", "a")
+    assert (known.evaluations, known.unique, known.repeated) == (40, 30, 10)
+    assert (known.overhead, known.overhead_per_evaluation, known.spent) == (2.0, 0.05, 1002.0)
+    assert math.isnan(unknown.overhead_per_evaluation)
+    assert math.isnan(unknown.spent)
