@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nasbench_suite import executors, registry
 from nasbench_suite.campaigns.reproduction import reproduce
@@ -22,6 +22,18 @@ from nasbench_suite.reports.report import report
 from nasbench_suite.reports.reproduction import reproduction_page
 from nasbench_suite.reports.strategies import check_drawing, write_strategies
 from nasbench_suite.scoring.curves import ends, incumbents, reported
+
+_SHOWN: Final = (
+    "benchmark",
+    "strategy",
+    "evaluations",
+    "runs",
+    "metric",
+    "mean",
+    "std",
+    "ci_low",
+    "ci_high",
+)
 
 
 def run_once(given: argparse.Namespace) -> None:
@@ -175,7 +187,11 @@ def _executor(given: argparse.Namespace) -> Iterator[Executor | None]:
 
 
 def _scores(summary: Any, page: Path | None, as_json: bool) -> None:
-    words.table([asdict(score) for score in summary.scores], as_json)
+    rows = [asdict(score) for score in summary.scores]
+    if not as_json:
+        # What a line of a terminal holds; the rest is in the report.
+        rows = [{name: row[name] for name in _SHOWN} for row in rows]
+    words.table(rows, as_json)
     if page is None:
         words.tell("no report: install the extra `report` (README), then call nasbench report DIR")
     elif not as_json:
