@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from nasbench_suite import cli
+from nasbench_suite.cli import words
 
 BENCHMARK = "nasbench201/cifar10"
 BEST = (
@@ -909,3 +910,20 @@ def test_infinite_values_are_printed(capsys):
 def test_epochs_that_no_metric_has(capsys):
     assert cli.main(["query", "nasbench201/cifar10", "6111", "--epochs", "7"]) == 2
     assert "ask without --epochs" in capsys.readouterr().err
+
+
+# Progress.
+
+
+def test_the_time_left_is_of_the_comparison_under_way(monkeypatch, capsys):
+    """Elsewhere than on a terminal a line every half minute; another comparison begins anew."""
+    clock = iter([0.0, 10.0, 40.0, 100.0, 100.0, 140.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    told = words.Progress()
+    for done, total in ((20, 100), (30, 100), (60, 100), (100, 100), (0, 50), (10, 50)):
+        told(done, total)
+    assert capsys.readouterr().err.splitlines() == [
+        "60/100 runs, 40 s left",
+        "100/100 runs, 0 s left",
+        "10/50 runs, 160 s left",
+    ]

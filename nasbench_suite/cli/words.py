@@ -109,15 +109,16 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._shown = 0.0
-        self._first: int | None = None
+        self._begun = self._shown = 0.0
+        self._first = self._last = sys.maxsize
 
     def __call__(self, done: int, total: int) -> None:
         """Tell that so many runs are done of so many in all."""
         now = time.monotonic()
-        if self._first is None:
-            self._first, self._shown = done, now
+        if done < self._last:  # the first call, or another comparison begins
+            self._begun = self._shown = now
+            self._first = done
+        self._last = done
         terminal = sys.stderr.isatty()
         pause = _TERMINAL if terminal else _ELSEWHERE
         if now - self._shown < pause and not (terminal and done == total):
