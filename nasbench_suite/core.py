@@ -26,12 +26,24 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 
+_WORDS: Final = 300
+"""How many letters of a foreign error a message shows."""
 LONGEST: Final = 60
 """How many letters of a value a message shows."""
 
 
 class NasbenchError(Exception):
     """Wrong input: the message names the fault and the cure."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be sent to another process with the message, however it was made."""
+        return _restored, (type(self), str(self))
+
+
+def _restored(kind: type[NasbenchError], text: str) -> NasbenchError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, text)
+    return error
 
 
 class InvalidArchitecture(NasbenchError, ValueError):
@@ -74,6 +86,10 @@ class FailedRuns(NasbenchError):
     """Some runs of a comparison were not made; the others are kept."""
 
 
+class BudgetTooSmall(InvalidSetting):
+    """A run has no room for a single trial."""
+
+
 class DataNotFound(NasbenchError, FileNotFoundError):
     """A folder or file of data is missing."""
 
@@ -110,7 +126,10 @@ def raised(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         file, line = error.filename or file, error.lineno
         error = SyntaxError(error.msg)
-    return f"{type(error).__name__}: {error} ({file}, line {line})"
+    # Whatever it says, one line of a terminal is told of it.
+    text = " ".join("".join(filter(str.isprintable, line)) for line in str(error).split("\n"))
+    text = text if len(text) <= _WORDS else f"{text[:_WORDS]}…"
+    return f"{type(error).__name__}: {text} ({file}, line {line})"
 
 
 def shown(value: object) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any, Final, TypeVar
 
 from nasbench_suite.core import InvalidSetting, MissingExtra
@@ -22,6 +24,12 @@ T = TypeVar("T")
 
 # Several processes with several threads each would only wait for one another.
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+# How many seconds a process has to end, once it has nothing left to do.
+_GRACE: Final = 3.0
+# An address of Dask, which it takes apart only when it is too late for a clear word.
+_ADDRESS: Final = re.compile(r"(\w+://)?[^\s/]+(/\S*)?")
 
 
 class Inline(Executor):
@@ -37,26 +45,57 @@ class Inline(Executor):
         return future
 
 
-@contextmanager
-def processes(jobs: int) -> Iterator[Executor]:
-    """Yield a pool of local processes, each with one thread for linear algebra.
+class Processes(Executor):
+    """Local processes, each with one thread for linear algebra, that can be begun anew."""
 
-    Processes start anew (`spawn`), so a script that calls this needs the usual
-    `if __name__ == "__main__":`. If the block is left by an error, what is under way is killed;
-    if this process dies, so do they.
-    """
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
-    )
-    try:
+    def __init__(self, jobs: int) -> None:
+        """Begin `jobs` processes when there is something to do."""
+        self.jobs: Final = jobs
+        self._pool: ProcessPoolExecutor | None = None
+        self._children: set[BaseProcess] = set()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Return the future of a call in one of the processes; calls begin in order."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+            )
+        before = set(multiprocessing.active_children())
         with _single_threaded():
-            yield pool
-    except BaseException:
-        # Killed first: the pool then gives up what waits, where else it would be begun.
-        for child in set(multiprocessing.active_children()) - before:
+            future = self._pool.submit(fn, *args, **kwargs)
+        self._children |= set(multiprocessing.active_children()) - before
+        return future
+
+    def kill(self) -> None:
+        """Kill what is under way; what is submitted from now on is done by new processes."""
+        for child in self._children:
             child.kill()
-        pool.shutdown()
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool, self._children = None, set()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes; one that does not end, for the threads left in it, is killed."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=cancel_futures)
+        for child in self._children:
+            child.join(_GRACE if wait else 0.0)
+        self.kill()
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[Processes]:
+    """Yield local processes.
+
+    They start anew (`spawn`), so a script that calls this needs the usual
+    `if __name__ == "__main__":`. If the block is left by an error, what is under way is killed;
+    if this process dies, so do they. What they print goes to the standard error.
+    """
+    pool = Processes(jobs)
+    try:
+        yield pool
+    except BaseException:
+        pool.kill()
         raise
     pool.shutdown()
 
@@ -65,6 +104,8 @@ def _begin() -> None:
     """Prepare a process of the pool."""
     # An interrupt at the terminal reaches all processes; the first one stops the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The standard output is for the answer of the process that asked.
+    os.dup2(2, 1)
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 
@@ -78,7 +119,7 @@ def _follow_parent() -> None:
 
 @contextmanager
 def _single_threaded() -> Iterator[None]:
-    """Let processes that start within the block use one thread each, unless the user said more."""
+    """Let processes that start within the block use one thread, unless the user said otherwise."""
     ours = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(ours, "1"))
     try:
@@ -106,13 +147,16 @@ def dask(address: str, timeout: float = 15.0) -> Iterator[Executor]:
         raise MissingExtra("a Dask cluster", "cluster") from error
     # Dask has no types that a checker could read.
     connect: Any = distributed.Client
-    try:
-        client = connect(address, timeout=timeout, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise InvalidSetting(
-            f"no Dask scheduler answers at {address!r} within {timeout:g} s ({error}): "
-            "start one with `dask scheduler`, and give the address that it prints"
-        ) from None
+    with _quiet("distributed.client", "tornado.application"):
+        try:
+            if not _ADDRESS.fullmatch(address):
+                raise ValueError("it is no address")
+            client = connect(address, timeout=timeout, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise InvalidSetting(
+                f"no Dask scheduler answers at {address!r} within {timeout:g} s ({error}): "
+                "start one with `dask scheduler`, and give the address that it prints"
+            ) from None
     with _quiet("distributed.client", "tornado.application"), client:
         # Runs are not pure to Dask: what it remembers of a killed comparison is not taken.
         yield client.get_executor(pure=False)

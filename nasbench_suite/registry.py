@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 KINDS: Final = {"spaces": "space", "strategies": "strategy", "surrogates": "surrogate"}
 _NOT_A_NAME: Final = frozenset({"base"})
+# Where users' files lay that were run in this process.
+_FOLDERS: Final[set[Path]] = set()
 
 
 class Named(NamedTuple):
@@ -110,13 +112,12 @@ def find(kind: str, name: str) -> Named:
     """
     if not isinstance(name, str):
         raise UnknownName(KINDS.get(kind, "thing"), name, names(kind))
-    path, colon, wanted = name.rpartition(":")
-    if not (colon and path.endswith(".py")):
-        if name.endswith(".py"):
-            raise InvalidSetting(f"{name!r} names a file: say which class, as in {name}:MyClass")
+    if not is_file(name):
         return Named(load_class(kind, name), name, name, None)
+    path, _, wanted = name.rpartition(":")
     try:
         file = Path(path).expanduser().resolve()
+        str(file).encode("utf-8")
         code = file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -127,6 +128,18 @@ def find(kind: str, name: str) -> Named:
         raise UnknownName("class", wanted, classes, f" in {path}")
     digest = sha256(code).hexdigest()
     return Named(classes[wanted], f"{file.stem}.{wanted}", f"{file}:{wanted}", digest)
+
+
+def is_file(name: str) -> bool:
+    """Return whether a name is that of a class in a user's file.
+
+    Raises:
+        InvalidSetting: it names a file, and no class.
+    """
+    if name.endswith(".py"):
+        raise InvalidSetting(f"{name!r} names a file: say which class, as in {name}:MyClass")
+    path, colon, _ = name.rpartition(":")
+    return bool(colon) and path.endswith(".py") and "\0" not in path
 
 
 class _Code(ExecutionLoader):
@@ -142,19 +155,38 @@ class _Code(ExecutionLoader):
         return importlib.util.decode_source(self._code)
 
 
+def _check_neighbours(folder: Path) -> None:
+    """See that what lies in a folder was not imported under the same name from another user's.
+
+    Raises:
+        FaultyStrategy: it was, and a strategy here would be given the other's.
+    """
+    for name, module in list(sys.modules.items()):
+        file = Path(getattr(module, "__file__", None) or "")
+        home = file.parent.parent if file.name == "__init__.py" else file.parent
+        beside = (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
+        if home in _FOLDERS and home != folder and beside:
+            raise FaultyStrategy(
+                f"{file} was imported for another strategy, and {folder} holds a {name} too: "
+                "give one of them another name, or run the strategies apart"
+            )
+    _FOLDERS.add(folder)
+
+
 @cache
 def _run(file: Path, code: bytes) -> ModuleType:
     """Return a user's file as a module; one that has changed is another module."""
-    # As when Python runs the file itself, what lies beside it can be imported.
+    _check_neighbours(file.parent)
+    # What lies beside it can be imported, and hides nothing that is installed.
     if str(file.parent) not in sys.path:
-        sys.path.insert(0, str(file.parent))
+        sys.path.append(str(file.parent))
     name = f"{file.stem}_{sha256(code).hexdigest()[:12]}"
     loader = _Code(file, code)
     module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(file)))
     sys.modules[name] = module
     try:
         loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise FaultyStrategy(f"{file} cannot be run: {raised(error)}") from error
     return module

@@ -320,6 +320,7 @@ def compare(out, **changes):
         ({"set": "random_search.beam=3"}, "no setting named 'beam'"),
         ({"set": "random_search.preset=paper"}, "no preset named 'paper'"),
         ({"set": "local_search.starts=3"}, "no strategy named 'local_search'"),
+        ({"patience": "1e12"}, "patience is"),
         ({"strategies": "./nowhere.py:Mine"}, "cannot read ./nowhere.py"),
         ({"strategies": "./nowhere.py"}, "say which class"),
         ({"evaluations": None, "seconds": "-1"}, "a positive number is needed"),
@@ -360,6 +361,23 @@ def test_settings_are_set_by_strategy(nasbench, tmp_path):
         "regularized_evolution": {"population_size": 100, "sample_size": 7},
         "optuna": {"sampler": "QMCSampler", "options": {"scramble": False}, "ordinal": True},
     }
+
+
+def test_a_path_may_hold_what_parts_lists_and_settings(nasbench, tmp_path):
+    folder = tmp_path / "a,b=c"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        "from nasbench_suite.strategies.local_search import LocalSearch\n"
+        "class Mine(LocalSearch):\n    pass\n"
+    )
+    name = f"{folder}/mine.py:Mine"
+    given = compare(tmp_path / "out", strategies=f'random_search,"{name}"')
+    done = nasbench(*given, "--set", f"{name}.starts=3")
+    assert done.code == 0, done.err
+    asked = json.loads((tmp_path / "out" / "experiment.json").read_text())["strategies"]
+    assert asked == {"random_search": {}, "mine.Mine": {"starts": 3}}
+    # A single run has no interval, and a terminal shows none.
+    assert "nan" not in done.out
 
 
 def test_a_single_run_is_told_in_full(nasbench, tmp_path):

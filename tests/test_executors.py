@@ -24,6 +24,7 @@ BUDGET = Budget(40)
 
 MINE = """
 import os
+import threading
 import time
 from nasbench_suite.core import Proposal
 from nasbench_suite.strategies.base import Strategy
@@ -43,6 +44,24 @@ class Hangs(Mine):
 class Dies(Mine):
     def _ask(self):
         os._exit(3)
+
+
+class HangsAtFirst(Mine):
+    def __init__(self, space, *, rng):
+        while True:
+            time.sleep(0.01)
+
+
+class DiesAtFirst(Mine):
+    def __init__(self, space, *, rng):
+        os._exit(3)
+
+
+class Untidy(Mine):
+    def __init__(self, space, *, rng):
+        super().__init__(space, rng=rng)
+        print("to be heard")
+        threading.Thread(target=time.sleep, args=(300,)).start()
 """
 
 
@@ -147,28 +166,58 @@ def _alive(number):
     return state != "Z"
 
 
-def test_a_strategy_that_hangs_is_named_and_the_rest_is_kept(mine, tmp_path):
-    with pytest.raises(FailedRuns, match=r"no run ended for 2 s; .*mine.Hangs on nasbench201"):
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Hangs", r"it did not end within 2 s; if it is only slow, have more patience"),
+        ("Dies", r"mine.Dies on .* and 2 more of its runs: its process died"),
+    ],
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_that_hangs_or_kills_its_process_costs_its_own_runs_alone(
+    mine, tmp_path, jobs, name, says
+):
+    """All runs of the other strategy are made, and equal those of a comparison without it."""
+    asked = {"budget": BUDGET, "seeds": 3, "patience": 2.0}
+    with processes(jobs) as pool, pytest.raises(FailedRuns, match=says) as caught:
         compare(
             BENCHMARKS[:1],
-            ["random_search", f"{mine}:Hangs"],
-            budget=BUDGET,
-            seeds=3,
+            [f"{mine}:{name}", "random_search"],
             out=tmp_path / "out",
-            patience=2.0,
+            executor=pool,
+            **asked,
         )
-    assert (tmp_path / "out/runs/nasbench201/cifar10/random_search/0.jsonl").is_file()
+    assert str(caught.value).startswith("3 of 6 runs failed")
+    assert "random_search" not in str(caught.value)
+    compare(BENCHMARKS[:1], ["random_search"], out=tmp_path / "alone", **asked)
+    alone = {k: v for k, v in texts(tmp_path / "alone").items() if k.startswith("runs")}
+    made = {k: v for k, v in texts(tmp_path / "out").items() if k.startswith("runs")}
+    assert made == alone
 
 
-def test_a_strategy_that_kills_its_process_is_named_and_the_rest_is_kept(mine, tmp_path):
-    with pytest.raises(FailedRuns, match=r"a process died.*mine.Dies on nasbench201/cifar10"):
-        compare(
-            BENCHMARKS[:1],
-            ["random_search", f"{mine}:Dies"],
-            budget=BUDGET,
-            seeds=3,
-            out=tmp_path / "out",
-        )
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("HangsAtFirst", "did not begin within 2 s"),
+        ("DiesAtFirst", "ended the process in which it was to begin"),
+    ],
+)
+def test_one_that_cannot_even_begin_does_not_take_this_process_with_it(mine, tmp_path, name, says):
+    asked = {"budget": BUDGET, "seeds": 1, "patience": 2.0, "out": tmp_path / "out"}
+    with pytest.raises(FailedRuns, match=says):
+        compare(BENCHMARKS[:1], ["random_search", f"{mine}:{name}"], **asked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_it_prints_and_the_threads_it_leaves_are_no_matter(mine, tmp_path, capfd):
+    begun = time.monotonic()
+    asked = {"budget": BUDGET, "seeds": 2, "out": tmp_path / "out"}
+    experiment = compare(BENCHMARKS[:1], [f"{mine}:Untidy"], **asked)
+    assert len(list(experiment.runs(BENCHMARKS[0], "mine.Untidy"))) == 2
+    assert time.monotonic() - begun < 60
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "to be heard" in err
 
 
 # A cluster.
@@ -232,10 +281,11 @@ def test_a_cluster_that_goes_away_is_told_and_what_was_finished_is_kept(tmp_path
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_scheduler_that_does_not_answer(tmp_path):
-    for address in ("tcp://127.0.0.1:9", "nonsense://x", ""):
-        with pytest.raises(InvalidSetting, match="no Dask scheduler answers"), dask(address, 1.0):
-            pass
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "", "x y"])
+def test_a_scheduler_that_does_not_answer(address, capfd):
+    with pytest.raises(InvalidSetting, match="no Dask scheduler answers"), dask(address, 1.0):
+        pass
+    assert capfd.readouterr().err == ""
 
 
 def test_without_the_extra(monkeypatch):

@@ -111,12 +111,6 @@ def _add_search(verb: _Verb) -> None:
         "--executor", choices=("processes", "dask"), default="processes", help="where runs are made"
     )
     sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://10.0.0.1:8786")
-    sub.add_argument(
-        "--patience",
-        type=float,
-        metavar="S",
-        help="real seconds without the end of any run after which strategies count as hanging",
-    )
 
     sub = verb("report", "search", "write_report", "write the report of a comparison again")
     sub.add_argument("folder", type=Path, metavar="DIR")
@@ -141,6 +135,13 @@ def _add_rules(sub: argparse.ArgumentParser, setting: str, text: str) -> None:
     sub.add_argument("--protocol", default="standard", metavar="P")
     sub.add_argument("--set", action="append", default=[], metavar=setting, help=text)
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    sub.add_argument(
+        "--patience",
+        type=float,
+        default=3600.0,
+        metavar="S",
+        help="real seconds without the end of any run after which runs count as hanging (3600)",
+    )
 
 
 class _Version(argparse.Action):

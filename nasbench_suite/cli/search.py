@@ -16,7 +16,7 @@ from nasbench_suite.campaigns.reproduction import reproduce
 from nasbench_suite.campaigns.strategies import portray
 from nasbench_suite.cli import words
 from nasbench_suite.core import Budget, InvalidSetting
-from nasbench_suite.experiments.compare import PATIENCE, compare
+from nasbench_suite.experiments.compare import compare
 from nasbench_suite.files import claim, write_whole
 from nasbench_suite.reports.report import report
 from nasbench_suite.reports.reproduction import reproduction_page
@@ -43,6 +43,7 @@ def run_once(given: argparse.Namespace) -> None:
         [given.strategy],
         seeds=[given.seed],
         settings=_settings(given.set, None, given.strategy),
+        patience=given.patience,
         **_rules(given),
     )
     (strategy,) = experiment.strategies
@@ -80,7 +81,7 @@ def compare_strategies(given: argparse.Namespace) -> None:
             seeds=given.seeds,
             settings=_settings(given.set, strategies),
             executor=executor,
-            patience=PATIENCE if given.patience is None else given.patience,
+            patience=given.patience,
             progress=words.Progress(),
             **_rules(given),
         )
@@ -147,7 +148,10 @@ def _settings(
     found: dict[str, dict[str, Any]] = {}
     form = "KEY=VALUE" if strategies is None else "STRATEGY.KEY=VALUE"
     for text in texts:
-        key, equals, value = text.partition("=")
+        # A strategy's path may hold what parts the rest.
+        given = max((s for s in strategies or () if text.startswith(f"{s}.")), key=len, default="")
+        key, equals, value = text[len(given) :].partition("=")
+        key = given + key
         strategy, dot, name = key.rpartition(".") if strategies is not None else (only, ".", key)
         if not (equals and dot and strategy and name):
             raise InvalidSetting(f"--set {text!r}: write {form}, such as {form.lower()}")

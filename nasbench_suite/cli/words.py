@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import sys
@@ -13,8 +14,9 @@ from nasbench_suite.core import InvalidSetting
 
 
 def names(text: str) -> list[str]:
-    """Return the names of a list with commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Return the names of a list with commas; one that holds a comma stands in quotes."""
+    (found,) = csv.reader([text.replace("\n", " ")], skipinitialspace=True) if text else ([],)
+    return [name.strip() for name in found if name.strip()]
 
 
 def architecture(text: str) -> str | int | list[int]:
@@ -56,7 +58,7 @@ def number(value: float) -> str:
 def cell(value: Any) -> str:
     """Return a value as a table shows it."""
     if isinstance(value, float):
-        return f"{value:.3f}" if value % 1 else str(value)
+        return "–" if math.isnan(value) else f"{value:.3f}"
     return "" if value is None else str(value)
 
 

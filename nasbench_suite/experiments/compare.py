@@ -8,103 +8,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-)
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from nasbench_suite import benchmarks as source
-from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite import registry
 from nasbench_suite.core import (
     Budget,
-    DamagedTable,
-    FailedRuns,
-    FaultyStrategy,
+    BudgetTooSmall,
     InvalidSetting,
-    NasbenchError,
     OutputError,
     UnknownName,
     shown,
     whole,
 )
 from nasbench_suite.executors import Inline, processes
-from nasbench_suite.experiments import log
 from nasbench_suite.experiments.experiment import FILE, OVERHEAD, Experiment
-from nasbench_suite.experiments.run import check_seed, prepare, run
+from nasbench_suite.experiments.making import Task, elsewhere, examine, failures, made
+from nasbench_suite.experiments.run import check_seed, prepare
 from nasbench_suite.files import write_whole
-from nasbench_suite.settings import above, at_least
+from nasbench_suite.registry import Named
+from nasbench_suite.settings import at_least, between
 
 PATIENCE: Final = 3600.0
 """The seconds for which no run may end before those under way count as hanging."""
+_LONGEST: Final = 1e9
 _MOST: Final = 1_000_000
 """How many seeds may be asked for: more are a slip of the hand."""
-_AHEAD: Final = 1000
-"""How many runs are submitted ahead of what has ended, enough for a large cluster."""
-_SHOWN: Final = 3
-"""How many failures a message has in full."""
-
-
-class Task(NamedTuple):
-    """A run to be made, as any process can be told of it."""
-
-    benchmark: str
-    data: str
-    strategy: str
-    """What the comparison calls it."""
-    address: str
-    """With what the registry finds it."""
-    code: str | None
-    """The sha256 of the file, of a user's own strategy."""
-    settings: Mapping[str, Any]
-    seed: int
-    budget: Budget
-    workers: int
-    protocol: str
-
-    def __str__(self) -> str:
-        return f"{self.strategy} on {self.benchmark}, seed {self.seed}"
-
-
-def make(task: Task) -> tuple[str, float]:
-    """Make a run, and return its log and the real seconds that the strategy took.
-
-    Raises:
-        DamagedTable: the data here are not those that the comparison is about.
-        FaultyStrategy, InvalidArchitecture, InvalidSetting: see `run`.
-    """
-    benchmark = _loaded(task.benchmark, task.data)
-    if benchmark.data != task.data:
-        raise DamagedTable(
-            f"the data of {task.benchmark} differ between machines (sha256 {task.data[:12]}… and "
-            f"{benchmark.data[:12]}…): install the same version on all"
-        )
-    made = run(
-        task.address,
-        benchmark,
-        budget=task.budget,
-        seed=task.seed,
-        protocol=task.protocol,
-        settings=task.settings,
-        workers=task.workers,
-    )
-    if made.code != task.code:
-        raise FaultyStrategy(f"{task.address} is another file than when the comparison began")
-    return log.dump(made, benchmark.space), made.overhead
-
-
-@lru_cache(maxsize=16)
-def _loaded(benchmark: str, data: str) -> Benchmark:
-    """Return a benchmark that stays open for the next run in this process, while data are these."""
-    return source.load(benchmark)
 
 
 def compare(
@@ -137,8 +71,9 @@ def compare(
         workers: how many trials each run has in flight on the simulated clock.
         executor: where runs are made; see `executors`. Left out, it is this process, or, for a
             strategy in a user's file, another one, which cannot take this one with it.
-        patience: if no run ends for so many real seconds, those under way count as hanging. A
-            strategy that hangs in this very process cannot be noticed.
+        patience: if no run ends for so many real seconds, those under way count as hanging, and
+            no further one of their strategies is tried. A strategy that hangs in this very process
+            cannot be noticed.
         progress: called with the runs done and the runs in all, before the first and after each.
 
     Raises:
@@ -146,6 +81,7 @@ def compare(
         FaultyStrategy: a user's file cannot be run.
         DamagedTable: a benchmark's data are not what its card says.
         OutputError: `out` holds something else, or cannot be written.
+        BudgetTooSmall: a run has no room for its first trial; nothing was made.
         FailedRuns: some runs were not made; the message says which and why.
     """
     settings = settings or {}
@@ -153,50 +89,94 @@ def compare(
     _check_names(benchmarks, strategies, settings)
     _check_surroundings(out, executor)
     at_least("workers", workers, 1)
-    above("patience", patience, 0)
+    between("patience", patience, 0, _LONGEST)
+    own_code = [name for name in strategies if registry.is_file(name)]
+    _check_folders(own_code)
     loaded = {name: source.load(name) for name in benchmarks}
     for benchmark in loaded.values():
         source.verify(benchmark)
-    asked = [
-        prepare(benchmark, protocol, budget, strategy, settings.get(strategy))
-        for benchmark in loaded.values()
-        for strategy in strategies
-    ]
-    named = {found.name: found for _, found, _ in asked}
-    if len(named) < len(strategies):
-        raise InvalidSetting("two strategies have the same name: rename a file or class")
-    experiment = Experiment(
-        folder=Path(out),
-        benchmarks=tuple(benchmarks),
-        strategies={found.name: complete for _, found, complete in asked},
-        code={name: found.code for name, found in named.items() if found.code is not None},
-        seeds=numbers,
-        budget=budget,
-        workers=workers,
-        protocol=protocol,
-        data={name: benchmark.data for name, benchmark in loaded.items()},
-    )
-    experiment.check_folder()
-    tasks = _tasks(experiment, {name: found.address for name, found in named.items()})
+    with _where(executor, own_code=bool(own_code)) as pool:
+        named: dict[str, Named] = {}
+        complete: dict[str, dict[str, Any]] = {}
+        for name, benchmark in loaded.items():
+            for strategy in strategies:
+                asked = protocol, budget, strategy, settings.get(strategy)
+                if strategy in own_code:
+                    found, own = elsewhere(pool, patience, strategy, examine, name, *asked)
+                else:
+                    _, found, own = prepare(benchmark, *asked)
+                named[found.name], complete[found.name] = found, own
+        if len(named) < len(strategies):
+            raise InvalidSetting("a strategy is named twice, or two files or classes are alike")
+        experiment = Experiment(
+            folder=Path(out),
+            benchmarks=tuple(benchmarks),
+            strategies=complete,
+            code={name: found.code for name, found in named.items() if found.code is not None},
+            seeds=numbers,
+            budget=budget,
+            workers=workers,
+            protocol=protocol,
+            data={name: benchmark.data for name, benchmark in loaded.items()},
+        )
+        experiment.check_folder()
+        tasks = _tasks(experiment, {name: found.address for name, found in named.items()})
+        _carry_out(experiment, tasks, pool, patience, progress)
+    return experiment
+
+
+def _carry_out(
+    experiment: Experiment,
+    tasks: Sequence[Task],
+    pool: Executor,
+    patience: float,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Make the runs that are missing.
+
+    Raises:
+        BudgetTooSmall: a run has no room for its first trial; nothing was made.
+        FailedRuns: some runs were not made, after all the others were.
+    """
     todo = [task for task in tasks if not _path(experiment, task).exists()]
     done = len(tasks) - len(todo)
-    with _where(executor, own_code=bool(experiment.code and todo)) as pool:
-        if budget.seconds is not None:
-            # Each run must have room for its first trial; better said before anything is written.
-            first = Budget(evaluations=1, seconds=budget.seconds)
-            for _ in _made([task._replace(budget=first) for task in todo], pool, patience):
-                pass
+    _check_budget(todo, pool, patience)
+    if progress is not None:
+        progress(done, len(tasks))
+    failed = []
+    for outcome in made(todo, pool, patience):
+        if outcome.fault is not None:
+            failed.append(outcome)
+            continue
+        if not (experiment.folder / FILE).is_file():
+            write_whole(experiment.folder / FILE, experiment.to_json())
+        write_whole(_path(experiment, outcome.task), outcome.log)
+        _note(experiment, outcome.task, outcome.overhead)
+        done += 1
         if progress is not None:
             progress(done, len(tasks))
-        for task, (text, overhead) in _made(todo, pool, patience):
-            if not (experiment.folder / FILE).is_file():
-                write_whole(experiment.folder / FILE, experiment.to_json())
-            write_whole(_path(experiment, task), text)
-            _note(experiment, task, overhead)
-            done += 1
-            if progress is not None:
-                progress(done, len(tasks))
-    return experiment
+    if failed:
+        raise failures(failed, len(tasks))
+
+
+def _check_budget(todo: Sequence[Task], pool: Executor, patience: float) -> None:
+    """See that each run has room for its first trial; better said before anything is written.
+
+    What a user's own strategy asks first is not tried out: it may do anything.
+
+    Raises:
+        BudgetTooSmall: one has none.
+    """
+    first = [
+        task._replace(budget=replace(task.budget, evaluations=task.workers, real_seconds=None))
+        for task in todo
+        if task.budget.seconds is not None and task.code is None
+    ]
+    small = [o for o in made(first, pool, patience) if isinstance(o.fault, BudgetTooSmall)]
+    if small:
+        raise BudgetTooSmall(
+            f"{small[0].fault} ({small[0].task}; so it is for {len(small):,} of {len(todo):,} runs)"
+        )
 
 
 def _tasks(experiment: Experiment, addresses: Mapping[str, str]) -> list[Task]:
@@ -233,86 +213,6 @@ def _where(executor: Executor | None, *, own_code: bool) -> Iterator[Executor]:
             yield pool
     else:
         yield Inline()
-
-
-def _made(
-    tasks: Sequence[Task], executor: Executor, patience: float
-) -> Iterator[tuple[Task, tuple[str, float]]]:
-    """Yield tasks with what was made of them, in the order in which they end.
-
-    Raises:
-        FailedRuns: after all the others, if some failed; at once, if none ends any more.
-    """
-    ended: SimpleQueue[Future[tuple[str, float]]] = SimpleQueue()
-    waiting: dict[Future[tuple[str, float]], Task] = {}
-    failed: list[tuple[Task, BaseException]] = []
-    ahead = iter(tasks)
-    # What runs in this process has ended when it is submitted, and is to be written then.
-    most = 1 if isinstance(executor, Inline) else _AHEAD
-    try:
-        while True:
-            for task in islice(ahead, most - len(waiting)):
-                future = executor.submit(make, task)
-                waiting[future] = task
-                future.add_done_callback(ended.put)
-            if not waiting:
-                break
-            try:
-                future = ended.get(timeout=patience)
-            except Empty:
-                begun = [task for future, task in waiting.items() if future.running()]
-                raise FailedRuns(
-                    f"no run ended for {patience:g} s; under way: "
-                    f"{_some(map(str, begun or waiting.values()))}. What was finished is kept; if "
-                    "the strategy is only slow, have more patience"
-                ) from None
-            error = CancelledError() if future.cancelled() else future.exception()
-            if isinstance(error, BrokenExecutor | CancelledError):
-                # All that wait are lost with it; they are begun in the order of submission.
-                lost = "the cluster went away"
-                if isinstance(error, BrokenExecutor):
-                    lost = "a process died, out of memory or by the strategy's own doing"
-                raise FailedRuns(
-                    f"{lost}; under way: {_some(map(str, waiting.values()))}. What was finished "
-                    "is kept"
-                )
-            task = waiting.pop(future)
-            if error is None:
-                yield task, future.result()
-            else:
-                failed.append((task, error))
-    finally:
-        # A pool of processes that is then killed stumbles over what was cancelled (Python 3.11).
-        if not isinstance(executor, ProcessPoolExecutor):
-            for future in waiting:
-                future.cancel()
-    if failed:
-        # A strategy mostly fails in the same way whatever the seed.
-        alike: dict[tuple[str, str], list[Task]] = {}
-        for task, error in failed:
-            alike.setdefault((task.strategy, _reason(error)), []).append(task)
-        raise FailedRuns(
-            f"{len(failed):,} of {len(tasks):,} runs failed, and the others are kept: "
-            + _some(
-                f"{first}{f' and {len(more):,} more of its runs' if more else ''}: {reason}"
-                for (_, reason), (first, *more) in alike.items()
-            )
-        )
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, NasbenchError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "out of memory: ask for a smaller budget"
-    return f"{type(error).__name__}: {error}"
-
-
-def _some(words: Iterable[str]) -> str:
-    """Return the first of a list in words, and how many more there are."""
-    listed = list(words)
-    more = len(listed) - _SHOWN
-    return "; ".join(listed[:_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
 
 
 def _path(experiment: Experiment, task: Task) -> Path:
@@ -367,6 +267,20 @@ def _check_surroundings(out: Any, executor: Any) -> None:
         raise InvalidSetting(f"out is {shown(out)}: it is the path of a folder")
     if not isinstance(executor, Executor | None):
         raise InvalidSetting(f"executor is {shown(executor)}: it is a concurrent.futures.Executor")
+
+
+def _check_folders(own_code: Sequence[str]) -> None:
+    """See that users' files lie together.
+
+    What lies beside a file can be imported, and two folders may hold different things of one name.
+
+    Raises:
+        InvalidSetting: they do not.
+    """
+    folders = {Path(name).expanduser().resolve().parent for name in own_code}
+    if len(folders) > 1:
+        listed = " and ".join(sorted(map(str, folders)))
+        raise InvalidSetting(f"strategies lie in {listed}: put their files into one folder")
 
 
 def _check_names(benchmarks: Any, strategies: Any, settings: Any) -> None:

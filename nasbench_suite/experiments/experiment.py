@@ -26,10 +26,12 @@ from nasbench_suite.core import (
     OutputError,
     Run,
     finite,
+    shown,
 )
 from nasbench_suite.experiments import log
-from nasbench_suite.experiments.run import VERSION
+from nasbench_suite.experiments.run import VERSION, check_seed
 from nasbench_suite.files import PART
+from nasbench_suite.settings import at_least
 
 FORMAT: Final = "nasbench-experiment-2"
 FILE: Final = "experiment.json"
@@ -111,9 +113,11 @@ class Experiment:
         for line in lines.splitlines():
             try:
                 benchmark, strategy, seed, seconds = json.loads(line)
-                found[str(benchmark), str(strategy), int(seed)] = float(finite(seconds) or nan)
-            except (ValueError, TypeError, RecursionError):
+                number = finite(seconds)
+                key = str(benchmark), str(strategy), int(seed)
+            except (ValueError, TypeError, OverflowError, RecursionError):
                 continue
+            found[key] = nan if number is None else number
         return found
 
     def _check_run(self, found: Run, benchmark: str, strategy: str, seed: int, path: Path) -> None:
@@ -122,8 +126,13 @@ class Experiment:
         Raises:
             DamagedInput: it is not; the message says in what.
         """
+        protocol = self.loaded[benchmark].protocol(self.protocol)
         expected = {
             "benchmark": benchmark,
+            "source": self.loaded[benchmark].source,
+            "objective": protocol.objective,
+            "direction": self.loaded[benchmark].metrics[protocol.objective].direction,
+            "version": self.version,
             "data": self.data[benchmark],
             "protocol": self.protocol,
             "strategy": strategy,
@@ -136,8 +145,17 @@ class Experiment:
         for name, value in expected.items():
             if getattr(found, name) != value:
                 raise DamagedInput(
-                    f"{path}, line 1: {name} is {getattr(found, name)!r} and should be "
-                    f"{value!r}; remove the file to have the run made again"
+                    f"{path}, line 1: {name} is {shown(getattr(found, name))}, and {FILE} asks for "
+                    f"{shown(value)}; whichever of the two was changed, bring it back, or remove "
+                    "the log to have the run made again"
+                )
+        if not found.trials:
+            raise DamagedInput(f"{path}, line 1: it has no trials; remove the file")
+        for place, trial in enumerate(found.trials):
+            if trial.epochs not in (protocol.epochs or (None,)):
+                raise DamagedInput(
+                    f"{path}, line {place + 2}: {shown(trial.epochs)} epochs are not of the "
+                    f"protocol {self.protocol}; remove the file to have the run made again"
                 )
 
     def to_json(self) -> str:
@@ -171,7 +189,7 @@ def _difference(text: str, asked: Experiment) -> str:
     try:
         there, here = json.loads(text), json.loads(asked.to_json())
         names = [name for name in here if there.get(name) != here[name]]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return "it cannot be read"
     return f"it differs in {', '.join(names)}" if names else "it is written otherwise"
 
@@ -193,11 +211,38 @@ def open_experiment(folder: Path) -> Experiment:
         fields = json.loads(path.read_text(encoding="utf-8"))
         if fields.pop("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        fields["budget"] = Budget(**fields["budget"])
-        fields["benchmarks"] = tuple(fields["benchmarks"])
-        fields["seeds"] = tuple(fields["seeds"])
-        return Experiment(folder=folder, **fields)
+        return _experiment(folder, fields)
     except (FileNotFoundError, NotADirectoryError):
         raise DataNotFound(f"{folder} holds no experiment: it has no {FILE}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedInput(f"{path} does not describe an experiment: {error}") from None
+
+
+def _experiment(folder: Path, fields: dict[str, Any]) -> Experiment:
+    """Return the experiment of what its file holds.
+
+    Raises:
+        ValueError, KeyError, TypeError: a field is missing, too many, or of another kind.
+    """
+    fields["budget"] = Budget(**fields["budget"])
+    fields["seeds"] = tuple(map(check_seed, fields["seeds"]))
+    benchmarks = fields["benchmarks"] = tuple(fields["benchmarks"])
+    strategies, code, data = fields["strategies"], fields["code"], fields["data"]
+    at_least("workers", fields["workers"], 1)
+    for name, texts in (
+        ("benchmarks", benchmarks),
+        ("data", [*data, *data.values()]),
+        ("code", [*code, *code.values()]),
+        ("strategies", strategies),
+        ("protocol and version", [fields["protocol"], fields["version"]]),
+    ):
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"{name} hold something else than words")
+    for name, values in (("benchmarks", benchmarks), ("seeds", fields["seeds"])):
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"{name} are none, or one is there twice")
+    if not strategies or not all(isinstance(own, dict) for own in strategies.values()):
+        raise ValueError("strategies are none, or have no settings")
+    if set(data) != set(benchmarks) or not set(code) <= set(strategies):
+        raise ValueError("data or code are not of what is compared")
+    return Experiment(folder=folder, **fields)

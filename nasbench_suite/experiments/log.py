@@ -86,7 +86,9 @@ def parse(text: str, space: Space, origin: str) -> Run:
         header = json.loads(lines[0])
         if header.pop("format") != FORMAT:
             raise ValueError(f"the format is not {FORMAT}")
-        common, count = header.pop("epochs", None), header.pop("trials")
+        common, count = header.pop("epochs", None), at_least("trials", header.pop("trials"), 0)
+        if set(header) != set(_FIELDS):
+            raise ValueError(f"it has not the fields {', '.join(_FIELDS)}")
         run = Run(trials=(), **{**header, "budget": Budget(**header["budget"])})
         trials = []
         for number, line in enumerate(lines[1:], start=2):
@@ -119,12 +121,17 @@ def _trial(entry: Any, place: int, run: Run, space: Space, epochs: int | None) -
     return Trial(
         number=number,
         arch=space.parse(entry["architecture"]),
-        epochs=entry.get("epochs", epochs),
+        epochs=_epochs(entry.get("epochs", epochs)),
         values={} if failed else {run.objective: _number(value)},
         cost=cost,
         status="failed" if failed else "ok",
         score=-math.inf if failed else sign * value,
     )
+
+
+def _epochs(value: Any) -> int | None:
+    """Return a training length, and refuse what else JSON can hold."""
+    return None if value is None else at_least("epochs", value, 0)
 
 
 def _digits(value: float) -> str:

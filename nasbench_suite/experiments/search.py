@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import chain
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import (
     Budget,
+    BudgetTooSmall,
     FaultyStrategy,
     InvalidSetting,
     NasbenchError,
@@ -21,6 +22,8 @@ from nasbench_suite.core import (
     Protocol,
     Trial,
     raised,
+    shown,
+    whole,
 )
 from nasbench_suite.strategies.base import SpaceExhausted, Strategy
 
@@ -47,11 +50,11 @@ class Evaluator:
             InvalidSetting: it proposed epochs that the protocol does not have.
         """
         arch, asked = proposal
-        epochs = self._longest if asked is None else asked
+        epochs = self._longest if asked is None else whole(asked)
         protocol = self._protocol
-        if asked is not None and asked not in protocol.epochs:
+        if asked is not None and epochs not in protocol.epochs:
             raise InvalidSetting(
-                f"the strategy asked for {asked} epochs, and protocol {protocol.name} has "
+                f"the strategy asked for {shown(asked)} epochs, and protocol {protocol.name} has "
                 f"{', '.join(map(str, protocol.epochs)) or 'none'}"
             )
         cost = 1.0
@@ -97,8 +100,9 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget, workers: int
     the run. A strategy that has nothing left to ask is not asked again.
 
     Raises:
-        InvalidSetting: the budget ends before the first trial does.
-        FaultyStrategy: the strategy raised something; the message says at which trial and where.
+        BudgetTooSmall: the budget ends before the first trial does.
+        FaultyStrategy: the strategy raised something, and the message says at which trial and
+            where; or it asked for nothing.
     """
     most = np.inf if budget.evaluations is None else budget.evaluations
     seconds = np.inf if budget.seconds is None else budget.seconds
@@ -114,7 +118,7 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget, workers: int
             except SpaceExhausted:
                 most = asked
                 break
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise _fault(error, "ask", asked) from error
             evaluated = perf_counter()
             trial = evaluate(asked, proposal)
@@ -132,12 +136,12 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget, workers: int
         trials.append(trial)
         try:
             strategy.tell(trial)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _fault(error, "tell", trial.number) from error
         free += 1
     overhead = perf_counter() - begun - evaluating
     if not trials:
-        raise InvalidSetting(_why_nothing(budget, first))
+        raise _nothing(budget, first)
     _check(trials, evaluate)
     return Found(trials, overhead)
 
@@ -159,21 +163,28 @@ def _check(trials: Sequence[Trial], evaluate: Evaluator) -> None:
         raise FaultyStrategy(f"the strategy changed trial {changed.number}, which it was told")
 
 
-def _why_nothing(budget: Budget, first: float) -> str:
-    """Say why a run has no trials, the first of which would have taken `first` seconds."""
+def _nothing(budget: Budget, first: float) -> NasbenchError:
+    """Return why a run has no trials, the first of which would have ended at `first` seconds."""
     if budget.seconds is not None and first > budget.seconds:
-        return (
+        return BudgetTooSmall(
             f"a budget of {budget.seconds:g} simulated seconds is too small: "
             f"the first trial takes {first:.1f}"
         )
     if budget.real_seconds is not None:
-        return f"a budget of {budget.real_seconds:g} real seconds is too small for a single trial"
-    return "the strategy asked for nothing at all"
+        return BudgetTooSmall(
+            f"a budget of {budget.real_seconds:g} real seconds is too small for a single trial"
+        )
+    return FaultyStrategy("the strategy asked for nothing at all")
 
 
-def _fault(error: Exception, method: str, number: int) -> NasbenchError:
+def _known(error: BaseException) -> TypeGuard[NasbenchError]:
+    """Return whether an error is one of the suite's own, which says enough."""
+    return isinstance(error, NasbenchError) and type(error).__module__.startswith("nasbench_suite.")
+
+
+def _fault(error: BaseException, method: str, number: int) -> NasbenchError:
     """Return what went wrong inside a strategy, with the place in its file."""
-    if isinstance(error, NasbenchError):
+    if _known(error):
         return error
     return FaultyStrategy(f"at trial {number}, {method} raised {raised(error)}")
 
@@ -186,7 +197,7 @@ def guarded(method: str, call: Callable[[], T]) -> T:
     """
     try:
         return call()
-    except NasbenchError:
-        raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if _known(error):
+            raise
         raise FaultyStrategy(f"{method} raised {raised(error)}") from error

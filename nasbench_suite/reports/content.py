@@ -60,7 +60,9 @@ def content(summary: Summary) -> dict[str, Any]:
         "note": {name: number for number, name in enumerate(known, start=1)},
         "alone": len(strategies) == 1,
         "single": len(experiment.seeds) == 1,
-        "uneven": experiment.budget.seconds is not None,
+        # A mean is the most there can be only if every run made as many.
+        "uneven": len(experiment.seeds) > 1
+        and any(score.evaluations != experiment.budget.evaluations for score in summary.scores),
         "runs": words.plural(len(experiment.seeds), "run"),
         "numbered": count(1),
         "figured": count(1),
@@ -70,6 +72,8 @@ def content(summary: Summary) -> dict[str, Any]:
 def _lead(summary: Summary) -> str:
     experiment = summary.experiment
     budget = words.budget(experiment.budget)
+    # Nothing can follow several limits.
+    length = f"each of {budget}" if " or " in budget else f"{budget} a run"
     runs = "One run" if len(experiment.seeds) == 1 else f"{len(experiment.seeds):,} runs"
     things = (
         ("of each strategy", experiment.strategies),
@@ -78,7 +82,7 @@ def _lead(summary: Summary) -> str:
     each = [phrase for phrase, named in things if len(named) > 1]
     if len(experiment.seeds) == 1 and not each:
         return f"One run of {budget}."
-    return f"{' '.join([runs, *each])}, {budget} a run."
+    return f"{' '.join([runs, *each])}, {length}."
 
 
 def _settings(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

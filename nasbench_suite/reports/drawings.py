@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from functools import partial
@@ -65,9 +66,13 @@ def drawings(summary: Summary) -> Iterator[tuple[str, bytes, bytes]]:
     """
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
-        for name, draw in _figures(summary).items():
-            yield name, *_saved(draw())
+    for name, draw in _figures(summary).items():
+        with mpl.rc_context(_STYLE), warnings.catch_warnings():
+            # A name may be of letters that the font lacks: they are still text in the SVG, which a
+            # browser shows in another font, and boxes in the PDF.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+            saved = _saved(draw())
+        yield name, *saved
 
 
 def _figures(summary: Summary) -> dict[str, Draw]:

@@ -43,9 +43,9 @@ def _results(summary: Summary) -> dict[str, str]:
         found["tied"] = _TIED
         found["detectable"] = _DETECTABLE
     if any(not math.isnan(score.area) for score in summary.scores):
-        found["area"] = _AREA
+        found["area"] = f"{_AREA} {_span(summary)} Less is better."
     if any(summary.checkpoints.values()):
-        found["checkpoints"] = _CHECKPOINTS
+        found["checkpoints"] = _checkpoints(summary)
     return found
 
 
@@ -61,19 +61,38 @@ def _together(summary: Summary) -> dict[str, str]:
     if strategies > 2 and benchmarks > 1:
         found["tests"] = _TESTS
     if strategies > 1:
-        found |= {"expected": _EXPECTED, "wins": _WINS}
+        found |= {"expected": _EXPECTED + ("" if summary.whole else _PART), "wins": _WINS}
     return found
 
 
 def _cost(summary: Summary) -> dict[str, str]:
     """Return the notes on what searches cost."""
     experiment = summary.experiment
-    found = {"cost": _COST}
+    found = {"cost": _COST + (_REPEATED if experiment.budget.real_seconds is None else _REAL)}
     if any(timed(summary, name) for name in experiment.benchmarks):
         time = _TIME if experiment.workers == 1 else _WORKERS
-        end = _SHORTEST if experiment.budget.seconds is not None else _QUICKEST
+        end = (_SHORTEST if summary.axis == "seconds" else _QUICKEST) if summary.whole else _FIRST
         found["time"] = f"{time} {_BEGINS}{end}"
     return found
+
+
+def _span(summary: Summary) -> str:
+    """Return over what the mean regret is taken, from where to where."""
+    seconds = summary.axis == "seconds"
+    over = "simulated seconds" if seconds else "evaluations"
+    end = "the end of the budget" if summary.whole else "where the first run on the benchmark ended"
+    held = _HELD if seconds and summary.experiment.budget.real_seconds is None else ""
+    return f"It is taken over {over}, from where every run has a result to {end}{held}."
+
+
+def _checkpoints(summary: Summary) -> str:
+    """Return what the budgets of the checkpoints are."""
+    last = "the whole" if summary.whole else "where the first run on the benchmark ended"
+    rounded = _ROUNDED if summary.axis == "evaluations" else ""
+    return (
+        f"The last of these budgets is {last}; before it come its eighth, quarter and half"
+        f"{rounded}. A dash: not every run had a result by then."
+    )
 
 
 _CHOSEN = (
@@ -109,15 +128,12 @@ _REGRET = (
     "Regret is how far the mean falls short of the best value of the reported metric among all "
     "architectures of the space, which the table covers."
 )
-_CHECKPOINTS = (
-    "Each of these budgets is twice the one before, and the last is the whole, or where the first "
-    "run ended. A dash: not every run had a result by then."
-)
+_ROUNDED = ", rounded up to whole evaluations and each shown once"
 _AREA = (
     "Anytime regret is the mean regret over the logarithm of the budget, so that each doubling "
-    "counts the same, from where every run has a result to where the first one ends. Less is "
-    "better."
+    "counts the same."
 )
+_HELD = "; a run that simulated seconds ended holds its result to the last of them"
 _DETECTABLE = (
     "The difference of two means that Student's two-sided test at 5 % finds with a chance of 80 %, "
     "runs being spread as they are here, pooled over strategies (Cohen, “Statistical Power "
@@ -138,6 +154,7 @@ _TESTS = (
     "pairs together (Demšar, “Statistical Comparisons of Classifiers over Multiple Data Sets”, "
     "JMLR 2006, section 3.2.2). Ranks are of means; how sure the means are does not enter."
 )
+_PART = " The whole is here where the first run on a benchmark ended."
 _EXPECTED = (
     "The rank that a strategy can expect at a part of the budget, were one run of each drawn at "
     "random: exact over all combinations, and averaged over benchmarks. A run without a result yet "
@@ -156,11 +173,16 @@ _BEGINS = (
     "A point of a curve counts only if every run has a result by then, so a curve begins when the "
     "slowest first trial ended"
 )
-_SHORTEST = "; curves against evaluations end where the shortest run ended."
-_QUICKEST = ", and all curves end when the quickest run had spent its evaluations."
+_SHORTEST = "; curves against evaluations end where the run with the fewest of them ended."
+_QUICKEST = "; curves against time end when the quickest run had spent its evaluations."
+_FIRST = "; all curves end where the first run ended."
 _COST = (
     "Means over runs. An evaluation is repeated if the same architecture was asked for before with "
     "the same training; it is paid again. A strategy's own time is the real time it took to ask "
-    "and to learn, on the machine of the experiment, and the only number here that differs when "
-    "the experiment is repeated."
+    "and to learn, on the machine of the experiment."
+)
+_REPEATED = " It alone, and what it is part of, differs when the experiment is repeated."
+_REAL = (
+    " As real time can end a run, every number of this page may differ when the experiment is "
+    "repeated."
 )

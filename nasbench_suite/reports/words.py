@@ -13,6 +13,8 @@ from nasbench_suite.core import Budget, Metric
 DASH: Final = "–"
 MINUS: Final = "\N{MINUS SIGN}"
 HOUR: Final = 3600.0
+_ENDLESS: Final = 1e15
+"""Seconds: nobody counts the digits of so many."""
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -69,12 +71,12 @@ def plural(value: int, one: str, many: str | None = None) -> str:
 
 
 def seeds(given: Sequence[int]) -> str:
-    """Return seeds in words: those from 0 on as a range."""
+    """Return seeds in words: those that follow each other as a range."""
     if len(given) == 1:
         return f"{given[0]} (one run)"
-    known = f"0 to {len(given) - 1:,}"
-    if tuple(given) != tuple(range(len(given))):
-        more = ", …" if len(given) > 8 else ""
+    known = f"{given[0]} to {given[-1]}"
+    if tuple(given) != tuple(range(given[0], given[0] + len(given))):
+        more = f" and {len(given) - 8:,} more" if len(given) > 8 else ""
         known = ", ".join(map(str, given[:8])) + more
     return f"{known} ({len(given):,} runs)"
 
@@ -117,10 +119,18 @@ def clock(horizon: float) -> tuple[str, float]:
 
 def duration(seconds: float) -> str:
     """Return a span of time in seconds, and in hours if it is long."""
-    shown = with_unit(f"{seconds:,.10g}", "s")
+    if seconds >= _ENDLESS:
+        return with_unit(f"{seconds:g}", "s")
+    shown = with_unit(_short(seconds, 10), "s")
     if seconds < HOUR:
         return shown
-    return f"{shown} ({with_unit(f'{seconds / HOUR:,.3g}', 'h')})"
+    return f"{shown} ({with_unit(_short(seconds / HOUR, 3), 'h')})"
+
+
+def _short(value: float, digits: int) -> str:
+    """Return `significant` without zeros after the point that say nothing."""
+    text = significant(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def budget(given: Budget) -> str:
@@ -132,7 +142,7 @@ def budget(given: Budget) -> str:
         parts.append(f"{duration(given.seconds)} of simulated time")
     if given.real_seconds is not None:
         parts.append(f"{duration(given.real_seconds)} of real time")
-    return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")
+    return listed(parts, "or") + (", whichever ends first" if len(parts) > 1 else "")
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:

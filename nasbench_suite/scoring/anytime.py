@@ -58,7 +58,7 @@ def log_time_area(ends: Floats, values: Floats, *, start: float, end: float) -> 
 
 
 def checkpoints(end: float, count: int = 4, *, whole: bool = False) -> Floats:
-    """Return budgets at which searches are compared, each twice the one before, up to `end`.
+    """Return budgets at which searches are compared: `end`, its half, its quarter, and so on.
 
     Which strategy is ahead depends on the budget, so one budget does not tell.
 

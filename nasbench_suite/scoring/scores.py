@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import Floats, Metric, Run
+from nasbench_suite.core import Budget, Floats, Metric, Run
 from nasbench_suite.scoring.anytime import log_time_area, regrets
 from nasbench_suite.scoring.bootstrap import bootstrap_interval, interquartile_mean
 from nasbench_suite.scoring.comparisons import relative_improvement
@@ -37,6 +37,22 @@ class Steps(NamedTuple):
         if axis == "evaluations":
             return np.arange(1.0, len(self.values) + 1)
         return self.ends
+
+    def until(self, axis: str, budget: Budget) -> float:
+        """Return where on an axis the run ended.
+
+        One that simulated seconds ended stops short of the last of them by less than a trial, and
+        holds until then what it has. One that made all its evaluations ended with its last trial,
+        and so did each one where real seconds are part of the budget: they may have ended it.
+        """
+        if (
+            axis == "seconds"
+            and budget.seconds is not None
+            and budget.real_seconds is None
+            and len(self.values) != budget.evaluations
+        ):
+            return budget.seconds
+        return float(self.on(axis)[-1])
 
 
 @dataclass(frozen=True)
@@ -138,18 +154,18 @@ def score(
     )
 
 
-def horizon(runs: Sequence[Steps], axis: str) -> tuple[float, float]:
+def horizon(runs: Sequence[Steps], axis: str, budget: Budget) -> tuple[float, float]:
     """Return from where to where on an axis every one of these runs has a value.
 
-    It begins with the last of the first values, and ends where the first of the runs ends. Where
-    the runs have no value in common, both are NaN.
+    It begins with the last of the first values, and ends where the first of the runs ends: see
+    `Steps.until`. Where the runs have no value in common, both are NaN.
     """
     firsts, lasts = [], []
     for run in runs:
         known = np.flatnonzero(~np.isnan(run.values))
         when = run.on(axis)
         firsts.append(float(when[known[0]]) if len(known) else NAN)
-        lasts.append(float(when[-1]))
+        lasts.append(run.until(axis, budget))
     start, end = max(firsts, key=lambda first: (math.isnan(first), first)), min(lasts)
     return (start, end) if start <= end else (NAN, NAN)
 

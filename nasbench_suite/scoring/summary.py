@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import Floats, Metric
+from nasbench_suite.core import Budget, Floats, Metric
 from nasbench_suite.experiments.experiment import Experiment
 from nasbench_suite.scoring.anytime import checkpoints
 from nasbench_suite.scoring.comparisons import (
@@ -33,6 +33,9 @@ from nasbench_suite.scoring.scores import (
 )
 
 Axis: TypeAlias = Literal["evaluations", "seconds"]
+
+Made: TypeAlias = dict[str, list[Steps]]
+"""The runs on a benchmark, by strategy."""
 
 POINTS: Final = 200
 """How many points a curve over simulated time or a share of the budget has."""
@@ -65,7 +68,7 @@ class Ranks:
     """The rank that each strategy can expect, as the budget is spent."""
 
     share: Floats
-    """The share of the budget, (points,), above 0 and up to 1."""
+    """The share of the last checkpoint's budget, (points,), above 0 and up to 1."""
     expected: dict[str, Floats]
     """By strategy, (points,), averaged over benchmarks; 1 is the best."""
 
@@ -76,16 +79,19 @@ class Summary:
 
     experiment: Experiment
     axis: Axis
-    """Along which budgets are compared: that in which the budget was given."""
+    """Along which budgets are compared: seconds if the budget has simulated seconds, unless every
+    run made all its evaluations before they were over; evaluations otherwise."""
     scores: tuple[Score, ...]
     """In the order of the experiment's benchmarks and strategies."""
     finals: dict[tuple[str, str], Floats]
     """What each run reported in the end, (runs,), by benchmark and strategy."""
     by_evaluations: dict[tuple[str, str], Curve]
     by_seconds: dict[tuple[str, str], Curve]
-    """Empty for a benchmark whose trials have no measured seconds."""
+    """Up to where the first run ended, one that the simulated seconds ended being taken to the
+    last of them; empty for a benchmark whose trials have no measured seconds."""
     checkpoints: dict[tuple[str, str], tuple[Checkpoint, ...]]
-    """By benchmark and strategy; the budgets are the same for all strategies."""
+    """By benchmark and strategy; the budgets are the same for all strategies, and the last is
+    where the first run on the benchmark ended."""
     odds: dict[tuple[str, str], Odds]
     """Against random search, by benchmark and strategy; empty if it was not compared."""
     ranks: Ranks
@@ -104,6 +110,12 @@ class Summary:
     average: dict[str, float]
     """The mean of that metric over the whole table, where the space is covered."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether runs are compared up to the whole budget, and none ended before on the axis."""
+        most = getattr(self.experiment.budget, self.axis)
+        return all(points[-1].budget == most for points in self.checkpoints.values() if points)
+
     def of(self, benchmark: str) -> tuple[Score, ...]:
         """Return the scores of a benchmark, in the order of the strategies."""
         return tuple(score for score in self.scores if score.benchmark == benchmark)
@@ -111,6 +123,12 @@ class Summary:
 
 def summarise(experiment: Experiment, rng: np.random.Generator | None = None) -> Summary:
     """Read an experiment's runs and score them.
+
+    Budgets are compared along one axis, up to where the first run on a benchmark ended: beyond
+    that, runs that went on would be compared with runs that could not. For a budget of evaluations
+    or of simulated seconds that is the whole budget. With both, the axis is seconds, unless every
+    run made all its evaluations, and a run that did so ended with the last of them. Where real
+    seconds are part of the budget, every run ended with its last trial.
 
     Args:
         experiment: whose runs have all been made.
@@ -123,8 +141,17 @@ def summarise(experiment: Experiment, rng: np.random.Generator | None = None) ->
     """
     rng = np.random.default_rng(0) if rng is None else rng
     strategies = list(experiment.strategies)
+    made = {
+        name: {
+            strategy: [steps(run, benchmark) for run in experiment.runs(name, strategy)]
+            for strategy in strategies
+        }
+        for name, benchmark in experiment.loaded.items()
+    }
+    axis = _axis(experiment.budget, made)
     tasks = {
-        name: _task(experiment, benchmark, rng) for name, benchmark in experiment.loaded.items()
+        name: _task(experiment, benchmark, made[name], axis, rng)
+        for name, benchmark in experiment.loaded.items()
     }
 
     def each(what: str) -> dict[tuple[str, str], Any]:
@@ -133,7 +160,7 @@ def summarise(experiment: Experiment, rng: np.random.Generator | None = None) ->
 
     return Summary(
         experiment=experiment,
-        axis=_axis(experiment),
+        axis=axis,
         scores=tuple(found for task in tasks.values() for found in task.scores),
         finals=each("finals"),
         by_evaluations=each("by_evaluations"),
@@ -177,22 +204,21 @@ class _Task(NamedTuple):
     ranks: dict[str, Floats]
 
 
-def _task(experiment: Experiment, benchmark: Benchmark, rng: np.random.Generator) -> _Task:
-    name, axis = benchmark.benchmark, _axis(experiment)
+def _task(
+    experiment: Experiment,
+    benchmark: Benchmark,
+    made: Made,
+    axis: Axis,
+    rng: np.random.Generator,
+) -> _Task:
+    name, budget = benchmark.benchmark, experiment.budget
     protocol = benchmark.protocol(experiment.protocol)
     metric = benchmark.metrics[protocol.report.metric]
     sign = -1.0 if metric.direction == "min" else 1.0
     best, average = benchmark.best(protocol.report), benchmark.average(protocol.report)
     optimum = NAN if best is None else best
-    made = {
-        strategy: [steps(run, benchmark) for run in experiment.runs(name, strategy)]
-        for strategy in experiment.strategies
-    }
     finals = {s: np.array([run.values[-1] for run in runs]) for s, runs in made.items()}
-    start, end = horizon([run for runs in made.values() for run in runs], axis)
-    if axis == "seconds" and not math.isnan(start):
-        # A run stops short of the budget by less than a trial, and holds what it has.
-        end = float(experiment.budget.seconds or end)
+    start, end = horizon([run for runs in made.values() for run in runs], axis, budget)
     return _Task(
         metric=metric,
         sign=sign,
@@ -215,7 +241,7 @@ def _task(experiment: Experiment, benchmark: Benchmark, rng: np.random.Generator
         ),
         finals=finals,
         by_evaluations={s: _by_evaluations(runs) for s, runs in made.items()},
-        by_seconds=_by_seconds(made, experiment.budget.seconds) if protocol.cost else {},
+        by_seconds=_by_seconds(made, budget) if protocol.cost else {},
         checkpoints={s: _checkpoints(runs, axis, end) for s, runs in made.items()},
         overhead={s: float(np.mean([run.overhead for run in runs])) for s, runs in made.items()},
         odds=_odds({s: sign * values for s, values in finals.items()}),
@@ -223,8 +249,12 @@ def _task(experiment: Experiment, benchmark: Benchmark, rng: np.random.Generator
     )
 
 
-def _axis(experiment: Experiment) -> Axis:
-    return "seconds" if experiment.budget.seconds is not None else "evaluations"
+def _axis(budget: Budget, made: dict[str, Made]) -> Axis:
+    """Return along which axis budgets are compared: see `Summary.axis`."""
+    if budget.seconds is None:
+        return "evaluations"
+    counts = {len(run.values) for task in made.values() for runs in task.values() for run in runs}
+    return "evaluations" if counts == {budget.evaluations} else "seconds"
 
 
 def _detectable(finals: dict[str, Floats]) -> float:
@@ -278,9 +308,9 @@ def _by_evaluations(runs: list[Steps]) -> Curve:
     return band(grid, [(run.on("evaluations"), run.values) for run in runs])
 
 
-def _by_seconds(made: dict[str, list[Steps]], budget: float | None) -> dict[str, Curve]:
-    """Return the curves over simulated time, up to the budget or where the first run ended."""
-    last = budget or min(float(run.ends[-1]) for runs in made.values() for run in runs)
+def _by_seconds(made: Made, budget: Budget) -> dict[str, Curve]:
+    """Return the curves over simulated time, up to where the first run ended."""
+    last = min(run.until("seconds", budget) for runs in made.values() for run in runs)
     grid = np.linspace(0.0, last, POINTS + 1)[1:]
     return {
         strategy: band(grid, [(run.ends, run.values) for run in runs])

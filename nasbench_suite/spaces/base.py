@@ -23,6 +23,7 @@ from nasbench_suite.core import (
     InvalidArchitecture,
     InvalidSetting,
     UnknownName,
+    shown,
     whole,
 )
 from nasbench_suite.graph import Graph
@@ -90,11 +91,11 @@ class Space(ABC):
             complete = False
         if not complete:
             raise InvalidArchitecture(
-                f"{arch!r} is no architecture of {self.name}: genes are integers"
+                f"{shown(arch)} is no architecture of {self.name}: genes are integers"
             )
         fault = self.fault(plain)
         if fault is not None:
-            raise InvalidArchitecture(f"{plain} is no architecture of {self.name}: {fault}")
+            raise InvalidArchitecture(f"{shown(plain)} is no architecture of {self.name}: {fault}")
         return plain
 
     def code(self, arch: Arch) -> int:

@@ -26,6 +26,7 @@ from nasbench_suite.core import (
     Proposal,
     Trial,
     finite,
+    shown,
     whole,
 )
 from nasbench_suite.settings import complete
@@ -71,8 +72,8 @@ class Strategy(ABC):
         proposal = self._ask()
         if type(proposal) is not Proposal or type(proposal.arch) is not tuple:
             raise FaultyStrategy(
-                f"{type(self).__name__} asked for {proposal!r}: it should ask for a Proposal of an "
-                "architecture, a tuple of one small integer a gene"
+                f"{type(self).__name__} asked for {shown(proposal)}: it should ask for a Proposal "
+                "of an architecture, a tuple of one small integer a gene"
             )
         self._in_flight[self._asked] = proposal.arch
         self._asked += 1

@@ -1,5 +1,6 @@
 """Many runs in a folder: made once, completed after a kill, never over other work."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -11,10 +12,10 @@ import pytest
 
 from nasbench_suite import Budget, compare, open_experiment, resources
 from nasbench_suite.core import (
+    BudgetTooSmall,
     DamagedInput,
     DamagedTable,
     DataNotFound,
-    FailedRuns,
     InvalidSetting,
     OutputError,
     UnknownName,
@@ -301,12 +302,13 @@ def test_an_empty_folder_may_be_named(undisturbed, tmp_path):
         ({"strategies": ["random_search"]}, UnknownName),
         ({"settings": {"local_search": {"starts": 0}}}, InvalidSetting),
         ({"settings": {"regularized_evolution": {"sample_size": "3"}}}, InvalidSetting),
-        ({"budget": Budget(seconds=0.1)}, FailedRuns),
+        ({"budget": Budget(seconds=0.1)}, BudgetTooSmall),
         ({"seeds": []}, InvalidSetting),
         ({"seeds": [3, 3]}, InvalidSetting),
         ({"seeds": [-1]}, InvalidSetting),
         ({"workers": 0}, InvalidSetting),
         ({"patience": 0}, InvalidSetting),
+        ({"patience": 1e10}, InvalidSetting),
         ({"strategies": ["./nowhere.py:Mine", "local_search"]}, DataNotFound),
     ],
     ids=str,
@@ -377,6 +379,82 @@ def test_a_damaged_experiment_is_refused(made):
             open_experiment(made)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seeds", "x"),
+        ("seeds", []),
+        ("seeds", [0, 0]),
+        ("seeds", [-1]),
+        ("seeds", None),
+        ("budget", None),
+        ("budget", {}),
+        ("strategies", []),
+        ("strategies", {}),
+        ("strategies", {"random_search": None}),
+        ("strategies", ["random_search"]),
+        ("workers", 0),
+        ("workers", True),
+        ("benchmarks", []),
+        ("benchmarks", [1]),
+        ("benchmarks", [BENCHMARKS[0]] * 2),
+        ("data", {}),
+        ("data", "x"),
+        ("data", {BENCHMARKS[0]: 5, BENCHMARKS[1]: "x"}),
+        ("code", None),
+        ("code", "x"),
+        ("protocol", []),
+        ("version", 5),
+        ("other", 1),
+    ],
+)
+def test_an_experiment_edited_into_another_kind_is_refused(made, field, value):
+    path = made / "experiment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(DamagedInput, match="does not describe an experiment"):
+        open_experiment(made)
+
+
+def test_an_experiment_nested_without_end_is_refused(made):
+    (made / "experiment.json").write_text("[" * 100_000)
+    with pytest.raises(DamagedInput):
+        open_experiment(made)
+    with pytest.raises(OutputError, match="cannot be read"):
+        ask(made)
+
+
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        (0, {"direction": "min"}),
+        (0, {"objective": "foo"}),
+        (0, {"source": "live"}),
+        (0, {"version": "9"}),
+        (0, {"overhead": 1}),
+        (0, {"trials": 0}),
+        (0, {"epochs": 13}),
+        (0, {"epochs": "x"}),
+        (2, {"epochs": [1]}),
+        (2, {"epochs": True}),
+        (2, {"epochs": 200}),
+    ],
+)
+def test_a_log_edited_into_another_is_refused(made, line, change):
+    path = made / "runs" / BENCHMARKS[0] / STRATEGIES[0] / "0.jsonl"
+    lines = path.read_text().split("\n")
+    lines[line] = json.dumps({**json.loads(lines[line]), **change})
+    path.write_text("\n".join(lines))
+    with pytest.raises(DamagedInput, match=r"0\.jsonl, line"):
+        list(open_experiment(made).runs(BENCHMARKS[0], STRATEGIES[0]))
+
+
+def test_what_stands_in_overhead_breaks_nothing(made):
+    key = [BENCHMARKS[0], STRATEGIES[0], 0]
+    texts = ("[1e400, 1, 1e400, 1]", "{", "null", json.dumps([*key, 0.5]), json.dumps([*key, "x"]))
+    (made / OVERHEAD).write_text("\n".join((*texts[:4], '["a", "b", 1e400, 1]')) + "\n\xff")
+    assert open_experiment(made).overheads == {tuple(key): 0.5}
+
+
 def test_a_log_in_another_place_is_refused(tmp_path):
     """The log of one run copied over another's is not that run."""
     out = tmp_path / "of"
@@ -394,7 +472,7 @@ def test_a_log_in_another_place_is_refused(tmp_path):
 
 
 def test_a_budget_too_small_for_one_seed_writes_nothing(tmp_path):
-    with pytest.raises(FailedRuns, match="too small"):
+    with pytest.raises(BudgetTooSmall, match=r"too small.* of 100 runs"):
         compare(
             ["nasbench201/cifar10"],
             ["random_search"],
@@ -403,6 +481,22 @@ def test_a_budget_too_small_for_one_seed_writes_nothing(tmp_path):
             out=tmp_path / "of",
         )
     assert not (tmp_path / "of").exists()
+
+
+def test_a_budget_that_one_of_several_workers_can_use_is_none_too_small(tmp_path):
+    """The first proposal takes longer than the budget; another one in flight ends within it."""
+    asked = {"budget": Budget(seconds=112.2), "protocol": "standard", "workers": 8}
+    alone = run("random_search", BENCHMARKS[0], seed=21, **asked)
+    assert alone.trials[0].number > 0
+    made = ask(
+        tmp_path / "out",
+        benchmarks=BENCHMARKS[:1],
+        strategies=["random_search"],
+        settings=None,
+        seeds=[21],
+        **asked,
+    )
+    assert list(made.runs(BENCHMARKS[0], "random_search")) == [alone]
 
 
 def test_a_preset_is_compared_under_its_settings(tmp_path):

@@ -1,6 +1,7 @@
 """A user's own strategy is a file; what it does wrong is named, and the others' runs are kept."""
 
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,7 +26,7 @@ MINE = """
 from dataclasses import dataclass
 
 import numpy as np
-from nasbench_suite.core import Proposal
+from nasbench_suite.core import NasbenchError, Proposal, UnknownName
 from nasbench_suite.strategies.base import Strategy
 
 
@@ -107,6 +108,46 @@ class Needs(Mine):
         super().__init__(space, rng=rng)
 
 
+class Mishap(NasbenchError):
+    def __init__(self, one, other):
+        super().__init__((one, other))
+
+
+class Foreign(Mine):
+    def _ask(self):
+        raise Mishap(1, 2)
+
+
+class Borrowed(Mine):
+    def _ask(self):
+        raise UnknownName("thing", "x", ["y"])
+
+
+class Leaves(Mine):
+    def _ask(self):
+        raise SystemExit(7)
+
+
+class Chatters(Mine):
+    def _ask(self):
+        return [0] * 10**6
+
+
+class Shouts(Mine):
+    def _ask(self):
+        raise ValueError(("ha" + chr(10) + chr(27) + "[31m") * 10**5)
+
+
+class LeavesAtFirst(Mine):
+    def __init__(self, space, *, rng):
+        raise SystemExit(0)
+
+
+class Lengths(Mine):
+    def _ask(self):
+        return Proposal(self.space.sample(self.rng), np.int64(12))
+
+
 class NoStrategy:
     pass
 """
@@ -121,11 +162,17 @@ WRONG = {
     "Longer": (InvalidSetting, r"asked for 50 epochs, and protocol standard has 12"),
     "Liar": (FaultyStrategy, r"changed trial 0, which it was told"),
     "Adds": (FaultyStrategy, r"changed trial 0, which it was told"),
-    "Stops": (InvalidSetting, r"asked for nothing at all"),
+    "Stops": (FaultyStrategy, r"asked for nothing at all"),
+    "Foreign": (FaultyStrategy, r"ask raised Mishap: \(1, 2\)"),
+    "Borrowed": (UnknownName, r"no thing named 'x'"),
+    "Leaves": (FaultyStrategy, r"SystemExit: 7"),
+    "Chatters": (FaultyStrategy, r"asked for \[0, 0, .{1,300}$"),
+    "Shouts": (FaultyStrategy, r"ValueError: ha.{300,500}$"),
 }
 # These are refused before anything is run.
 REFUSED = {
     "RaisesAtFirst": (FaultyStrategy, r"RaisesAtFirst\(\) raised RuntimeError: not today"),
+    "LeavesAtFirst": (FaultyStrategy, r"LeavesAtFirst\(\) raised SystemExit: 0"),
     "Needs": (InvalidSetting, r"stride has no default"),
     "NoStrategy": (InvalidSetting, r"does not derive from Strategy"),
     "Mina": (UnknownName, r"no class named 'Mina' in .*did you mean Mine"),
@@ -162,6 +209,12 @@ def test_genes_may_be_numpy_s(mine, tmp_path):
     assert all(len(found.trials) == 12 for found in experiment.runs(BENCHMARK, "mine.Numpy"))
 
 
+def test_lengths_may_be_numpy_s(mine, tmp_path):
+    experiment = ask(tmp_path / "out", f"{mine}:Lengths", protocol="multi_fidelity")
+    for found in experiment.runs(BENCHMARK, "mine.Lengths"):
+        assert {type(trial.epochs) for trial in found.trials} == {int}
+
+
 def test_a_changed_file_is_another_experiment(mine, tmp_path):
     out = tmp_path / "out"
     ask(out, f"{mine}:Mine")
@@ -189,6 +242,43 @@ def test_a_file_that_changes_meanwhile_is_told(mine, tmp_path):
     assert {json.loads(log.read_text().split("\n")[0])["code"] for log in logs} == {
         sha256(MINE.encode()).hexdigest()
     }
+
+
+def test_others_are_kept_under_a_budget_of_seconds_too(mine, tmp_path):
+    """What a strategy of one's own does first is not tried out before the others are made."""
+    out = tmp_path / "out"
+    with pytest.raises(FailedRuns, match="2 of 4 runs failed"):
+        ask(out, "random_search", f"{mine}:Rubbish", budget=Budget(seconds=20_000))
+    assert {path.name for path in out.rglob("random_search/*")} == {"0.jsonl", "1.jsonl"}
+
+
+def test_files_of_two_folders_are_refused(mine, tmp_path):
+    """They might import different things of one name, and be given the same."""
+    for name, word in (("a", "one"), ("b", "other")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "helper_of_mine.py").write_text(f"WHO = {word!r}\n")
+        (folder / f"{name}.py").write_text("from helper_of_mine import WHO\n" + MINE)
+    files = [f"{tmp_path}/a/a.py:Mine", f"{tmp_path}/b/b.py:Mine"]
+    with pytest.raises(InvalidSetting, match="put their files into one folder"):
+        ask(tmp_path / "out", *files)
+    run(files[0], BENCHMARK, budget=Budget(2), seed=0)
+    with pytest.raises(FaultyStrategy, match="was imported for another strategy"):
+        run(files[1], BENCHMARK, budget=Budget(2), seed=0)
+
+
+def test_what_lies_beside_it_hides_nothing_that_is_installed(tmp_path):
+    (tmp_path / "colorsys.py").write_text("raise RuntimeError('hidden')\n")
+    path = tmp_path / "random.py"
+    path.write_text("import colorsys\n" + MINE)
+    ask(tmp_path / "out", f"{path}:Mine")
+
+
+def test_a_name_that_no_log_can_hold(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.py")
+    Path(path).write_text(MINE)
+    with pytest.raises(DataNotFound, match="cannot read"):
+        ask(tmp_path / "out", f"{path}:Mine")
 
 
 def test_what_lies_beside_it_can_be_imported(tmp_path):
@@ -248,12 +338,9 @@ def test_a_file_that_is_none(tmp_path, monkeypatch, name):
     assert isinstance(caught.value, DataNotFound | UnknownName | InvalidSetting)
 
 
-def test_two_files_of_one_name(mine, tmp_path):
-    other = tmp_path / "other" / "mine.py"
-    other.parent.mkdir()
-    other.write_text(MINE + "\n")
-    with pytest.raises(InvalidSetting, match="same name"):
-        ask(tmp_path / "out", f"{mine}:Mine", f"{other}:Mine")
+def test_one_file_named_twice(mine, tmp_path):
+    with pytest.raises(InvalidSetting, match="named twice"):
+        ask(tmp_path / "out", f"{mine}:Mine", f"{mine.parent}/./mine.py:Mine")
 
 
 def test_the_command_line(mine, tmp_path, monkeypatch, capsys):

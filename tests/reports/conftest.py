@@ -35,13 +35,20 @@ def make(tmp_path_factory) -> Callable[..., Path]:
     """Return a function that makes an experiment in a new folder and returns the folder."""
 
     def experiment(
-        *, benchmarks=1, strategies=2, seeds=3, evaluations=12, seconds=None, protocol="standard"
+        *,
+        benchmarks=1,
+        strategies=2,
+        seeds=3,
+        evaluations=12,
+        seconds=None,
+        real_seconds=None,
+        protocol="standard",
     ) -> Path:
         folder = tmp_path_factory.mktemp("experiment") / "of"
         return compare(
             BENCHMARKS[:benchmarks],
             STRATEGIES[:strategies],
-            budget=Budget(evaluations=evaluations, seconds=seconds),
+            budget=Budget(evaluations, seconds, real_seconds),
             seeds=seeds,
             out=folder,
             protocol=protocol,

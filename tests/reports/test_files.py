@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 import xml.etree.ElementTree as ET
 from dataclasses import asdict, replace
 
@@ -79,6 +80,15 @@ def test_figures_say_what_is_drawn(hostile):
             assert re.search(r"simulated training time \((h|s)\)", said)
         if name == "critical-difference":
             assert f"critical difference {hostile.overall.difference:.2f}" in said
+
+
+def test_names_in_letters_that_the_font_lacks_are_drawn_in_silence(summary, renamed):
+    names = ("日本.py", "한국", "random_search")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        drawn = {name: svg for name, svg, _ in drawings(renamed(summary, names))}
+    assert heard == []
+    assert "日本.py" in drawn["ranks"].decode()
 
 
 def test_one_run_of_one_strategy_has_figures(make):

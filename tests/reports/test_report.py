@@ -165,3 +165,38 @@ def test_budget_in_seconds(make):
     assert "4,000\N{NO-BREAK SPACE}s (1.11\N{NO-BREAK SPACE}h) of simulated time" in text
     assert "mean of a run" in text
     assert {score.evaluations for score in summary.scores} != {12}
+    assert "It is taken over simulated seconds" in text
+    assert "to the end of the budget; a run that simulated seconds ended" in text
+    assert "The last of these budgets is the whole; before it come" in text
+    assert "rounded up" not in text
+
+
+def test_budget_in_evaluations_that_end_before_the_seconds(make):
+    _, page = report(make(evaluations=12, seconds=1e7))
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    assert "mean of a run" not in text
+    assert "3 runs of each strategy, each of 12 evaluations or 10,000,000" in text
+    assert "whichever ends first." in text
+    assert "over evaluations, from where every run has a result to the end of the budget." in text
+    assert "rounded up to whole evaluations" in text
+    assert "where the first run" not in text
+
+
+def test_budget_in_real_seconds(make):
+    _, page = report(make(evaluations=None, real_seconds=0.2))
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    assert "mean of a run" in text
+    assert "every number of this page may differ" in text
+    assert "It alone" not in text
+    for said in (
+        "has a result to where the first run on the benchmark ended.",
+        "The last of these budgets is where the first run on the benchmark ended;",
+        "all curves end where the first run ended.",
+        "The whole is here where the first run on a benchmark ended.",
+    ):
+        assert said in text
+    _, page = report(make())
+    assert page is not None
+    assert "It alone, and what it is part of" in page.read_text(encoding="utf-8")

@@ -15,6 +15,16 @@ from nasbench_suite.reports import words
         (Budget(evaluations=1), "1 evaluation"),
         (Budget(seconds=90.5), "90.5 s of simulated time"),
         (Budget(seconds=7200), "7,200 s (2 h) of simulated time"),
+        (Budget(seconds=1e7), "10,000,000 s (2,778 h) of simulated time"),
+        (Budget(seconds=359_999.0), "359,999 s (100 h) of simulated time"),
+        (Budget(seconds=1e12 + 0.5), "1,000,000,000,000 s (277,777,778 h) of simulated time"),
+        (Budget(seconds=1e300), "1e+300 s of simulated time"),
+        (Budget(real_seconds=0.25), "0.25 s of real time"),
+        (
+            Budget(2, 3600.0, 4.0),
+            "2 evaluations, 3,600 s (1 h) of simulated time or 4 s of real time, "
+            "whichever ends first",
+        ),
         (
             Budget(evaluations=2000, seconds=60),
             "2,000 evaluations or 60 s of simulated time, whichever ends first",
@@ -23,6 +33,22 @@ from nasbench_suite.reports import words
 )
 def test_budgets_in_words(budget, text):
     assert words.budget(budget).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"),
+    [
+        ((7,), "7 (one run)"),
+        ((0, 1, 2), "0 to 2 (3 runs)"),
+        (tuple(range(2000)), "0 to 1999 (2,000 runs)"),
+        ((2**100, 2**100 + 1), f"{2**100} to {2**100 + 1} (2 runs)"),
+        ((3, 2), "3, 2 (2 runs)"),
+        ((5, 7, 20240101), "5, 7, 20240101 (3 runs)"),
+        (tuple(range(0, 24, 2)), "0, 2, 4, 6, 8, 10, 12, 14 and 4 more (12 runs)"),
+    ],
+)
+def test_seeds_in_words(seeds, text):
+    assert words.seeds(seeds) == text
 
 
 def test_numbers_in_words():

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from nasbench_suite.core import Metric
+from nasbench_suite.core import Budget, Metric
 from nasbench_suite.scoring.scores import Steps, areas, horizon, values_at
 
 NAN = math.nan
+MANY = Budget(100)
 ACCURACY = Metric("a", "%", "max", "test", "")
 
 
@@ -23,19 +24,36 @@ SOON = made([1.0, 3.0], [50.0, 70.0])
 
 
 def test_the_span_is_where_every_run_has_a_value():
-    assert horizon([LATE, EARLY], "seconds") == (5.0, 12.0)
-    assert horizon([LATE, EARLY], "evaluations") == (2.0, 3.0)
-    assert horizon([EARLY], "seconds") == (1.0, 12.0)
+    assert horizon([LATE, EARLY], "seconds", MANY) == (5.0, 12.0)
+    assert horizon([LATE, EARLY], "evaluations", MANY) == (2.0, 3.0)
+    assert horizon([EARLY], "seconds", MANY) == (1.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "end"),
+    [
+        # Of four and three trials, the last ended at 20 and 12.
+        (Budget(seconds=30.0), 30.0),
+        (Budget(5, seconds=30.0), 30.0),
+        (Budget(4, seconds=30.0), 20.0),
+        (Budget(3, seconds=30.0), 12.0),
+        (Budget(seconds=30.0, real_seconds=1.0), 12.0),
+        (Budget(5, real_seconds=1.0), 12.0),
+    ],
+)
+def test_a_run_that_seconds_ended_lasts_to_the_last_of_them(budget, end):
+    assert horizon([LATE, EARLY], "seconds", budget) == (5.0, end)
+    assert horizon([LATE, EARLY], "evaluations", budget) == (2.0, 3.0)
 
 
 @pytest.mark.parametrize("runs", [[NEVER], [EARLY, NEVER], [NEVER, EARLY], [LATE, SOON]])
 def test_runs_without_a_value_in_common_have_no_span(runs):
-    assert all(map(math.isnan, horizon(runs, "seconds")))
+    assert all(map(math.isnan, horizon(runs, "seconds", MANY)))
 
 
 def test_areas_of_two_runs():
     """From 5 to 12: the late run holds 60 up to 9 and then 80; the early one holds 70."""
-    span = horizon([LATE, EARLY], "seconds")
+    span = horizon([LATE, EARLY], "seconds", MANY)
     found = areas([LATE, EARLY], "seconds", span, ACCURACY, 100.0)
     late = (40 * math.log(9 / 5) + 20 * math.log(12 / 9)) / math.log(12 / 5)
     assert found.tolist() == pytest.approx([late, 30.0])

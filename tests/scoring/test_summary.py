@@ -260,3 +260,62 @@ def test_a_budget_in_seconds_is_compared_along_seconds(tmp_path):
     key = BENCHMARKS[0], STRATEGIES[0]
     assert [part.budget for part in summary.checkpoints[key]] == [1250, 2500, 5000, 10_000]
     assert summary.checkpoints[key][-1].mean == pytest.approx(summary.of(BENCHMARKS[0])[0].mean)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """A function that makes a comparison with several limits."""
+
+    def of(**limits):
+        out = tmp_path_factory.mktemp("both") / "out"
+        budget = Budget(**limits)
+        return summarise(compare(BENCHMARKS[:1], STRATEGIES, budget=budget, seeds=4, out=out))
+
+    return of
+
+
+def compared(summary):
+    """What depends on how far runs are compared."""
+    return (
+        summary.axis,
+        summary.whole,
+        summary.scores,
+        summary.checkpoints,
+        {key: curve.grid.tolist() for key, curve in summary.by_seconds.items()},
+        {strategy: ranks.tolist() for strategy, ranks in summary.ranks.expected.items()},
+    )
+
+
+def test_seconds_that_no_run_could_use_change_nothing(both):
+    alone = both(evaluations=20)
+    assert (alone.axis, alone.whole) == ("evaluations", True)
+    assert compared(both(evaluations=20, seconds=1e7)) == compared(alone)
+
+
+def test_evaluations_that_no_run_could_reach_change_nothing(both):
+    alone = both(seconds=10_000.0)
+    assert (alone.axis, alone.whole) == ("seconds", True)
+    assert compared(both(evaluations=100_000, seconds=10_000.0)) == compared(alone)
+
+
+def test_where_some_runs_reach_their_evaluations_the_first_of_these_ends_it(both):
+    alone = both(seconds=10_000.0)
+    runs = [run for s in STRATEGIES for run in alone.experiment.runs(BENCHMARKS[0], s)]
+    counts = sorted(len(run.trials) for run in runs)
+    assert counts[0] < counts[-1]
+    found = both(evaluations=counts[-1], seconds=10_000.0)
+    assert (found.axis, found.whole) == ("seconds", False)
+    end = min(ends(run)[-1] for run in runs if len(run.trials) == counts[-1])
+    for key, points in found.checkpoints.items():
+        assert points[-1].budget == end < 10_000.0
+        assert found.by_seconds[key].grid[-1] == end
+
+
+def test_real_seconds_leave_where_the_first_run_ended(both):
+    found = both(seconds=10_000.0, real_seconds=600.0)
+    runs = [run for s in STRATEGIES for run in found.experiment.runs(BENCHMARKS[0], s)]
+    assert (found.axis, found.whole) == ("seconds", False)
+    end = min(ends(run)[-1] for run in runs)
+    assert {points[-1].budget for points in found.checkpoints.values()} == {end}
+    found = both(evaluations=20, real_seconds=600.0)
+    assert (found.axis, found.whole) == ("evaluations", True)
