@@ -18,9 +18,12 @@ Operation: TypeAlias = Literal[
     "batch_norm",
     "relu",
     "avg_pool",
+    "max_pool",
     "global_avg_pool",
     "linear",
     "add",
+    "concat",
+    "truncate",
     "zero",
 ]
 
@@ -81,6 +84,10 @@ class Graph:
         """Add rectifier, convolution and batch normalisation, in this order."""
         return self.batch_norm(self.conv(self.relu(source), channels, kernel, stride))
 
+    def conv_bn_relu(self, source: int, channels: int, kernel: int, stride: int = 1) -> int:
+        """Add convolution, batch normalisation and rectifier, in this order."""
+        return self.relu(self.batch_norm(self.conv(source, channels, kernel, stride)))
+
     def avg_pool(
         self, source: int, kernel: int, stride: int = 1, *, padding: int = 0, border: bool = True
     ) -> int:
@@ -94,6 +101,13 @@ class Graph:
             stride=stride,
             padding=padding,
             count_include_pad=border,
+        )
+
+    def max_pool(self, source: int, kernel: int, stride: int = 1, *, padding: int = 0) -> int:
+        """Add maximum pooling; padding is never the maximum."""
+        size = (self.nodes[source].size + 2 * padding - kernel) // stride + 1
+        return self._add(
+            "max_pool", source, size=size, kernel=kernel, stride=stride, padding=padding
         )
 
     def global_avg_pool(self, source: int) -> int:
@@ -115,6 +129,21 @@ class Graph:
         first = self.nodes[sources[0]]
         self.nodes.append(Node("add", tuple(sources), first.channels, first.size))
         return len(self.nodes) - 1
+
+    def concat(self, sources: list[int]) -> int:
+        """Add the channels of nodes of one size, side by side; of a single node, that node."""
+        if len(sources) == 1:
+            return sources[0]
+        channels = sum(self.nodes[source].channels for source in sources)
+        size = self.nodes[sources[0]].size
+        self.nodes.append(Node("concat", tuple(sources), channels, size))
+        return len(self.nodes) - 1
+
+    def truncate(self, source: int, channels: int) -> int:
+        """Add the first channels of a node; of one that has no more, that node itself."""
+        if self.nodes[source].channels == channels:
+            return source
+        return self._add("truncate", source, channels=channels)
 
     @property
     def params(self) -> int:

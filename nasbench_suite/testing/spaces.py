@@ -297,9 +297,16 @@ class SpaceTests:
                 assert node.channels > 0
                 assert node.size > 0
                 read = {(nodes[source].channels, nodes[source].size) for source in node.inputs}
+                channels = [nodes[source].channels for source in node.inputs]
                 if node.operation in ("add", "batch_norm", "relu"):
                     assert read == {(node.channels, node.size)}
-                if node.operation == "add":
+                if node.operation == "concat":
+                    assert sum(channels) == node.channels
+                    assert {size for _, size in read} == {node.size}
+                if node.operation == "truncate":
+                    assert channels[0] > node.channels
+                    assert nodes[node.inputs[0]].size == node.size
+                if node.operation in ("add", "concat"):
                     assert len(node.inputs) > 1
                 else:
                     assert len(node.inputs) == 1
