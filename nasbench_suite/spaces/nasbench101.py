@@ -1,0 +1,388 @@
+"""NAS-Bench-101: a cell of up to seven vertices and nine edges, with an operation on each vertex.
+
+Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019, section
+2. An architecture is what the benchmark's own code takes: all 21 edges of seven vertices, of which
+the first is the input and the last the output, and the operations of the five between. A vertex
+that lies on no path from input to output is pruned, with its edges, before anything is made of
+the cell. What is left has to join input and output and to have at most nine edges.
+
+So one cell is written in many ways: 373,754,169 architectures are 423,624 cells that the official
+fingerprint tells apart. Searches go through the architectures, as in the paper, because from one
+of them 29 of its 31 neighbours are valid, on average, and 73 % of all tuples are. Of the tuples
+whose unused genes are all 0 there are 1,293,208 in half a thousand million, and a search that
+changes one gene would never add a vertex to a smaller cell. `canonical` gives the one tuple of a
+cell whose unused genes are 0.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, lru_cache
+from itertools import combinations, compress, pairwise
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
+from nasbench_suite.graph import Graph
+from nasbench_suite.spaces import _cells101 as cells101
+from nasbench_suite.spaces._cells101 import EDGES, LABELLINGS, MAX_EDGES, VERTICES
+from nasbench_suite.spaces.base import Space
+
+OPERATIONS: Final = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+
+Taker: TypeAlias = Callable[[bytes], tuple[int, ...]]
+"""Takes some entries from a matrix that is written row by row."""
+
+_OUTPUT: Final = VERTICES - 1
+_SOURCES, _TARGETS = np.array(EDGES).T
+_NUMBER: Final = {operation: number for number, operation in enumerate(OPERATIONS)}
+_LABEL: Final = {"input": -1, "output": -2, **_NUMBER}
+_DIGITS: Final = bytes([*b"\2" * 48, 0, 1, *b"\2" * 206])
+"""What the digits of a text stand for; 2 for anything else."""
+
+_ROWS: Final = "".join(
+    "{}" if source < target else "0" for source in range(VERTICES) for target in range(VERTICES)
+)
+_SHAPE: Final = (
+    "square matrix with an operation for each of its rows, as are "
+    "0110001100010000:input,conv3x3-bn-relu,maxpool3x3,output"
+)
+
+
+class Nasbench101(Space):
+    """The cells; an architecture is the 21 edges of `EDGES`, then the five operations."""
+
+    name = "nasbench101"
+    genes = (2,) * len(EDGES) + (len(OPERATIONS),) * (VERTICES - 2)
+
+    # What is valid.
+
+    def fault(self, arch: Arch) -> str | None:
+        """Say what is wrong with a tuple of integers, or None if it is in the space."""
+        return super().fault(arch) or self._unfit(arch)
+
+    def _unfit(self, arch: Arch) -> str | None:
+        """Say what is wrong with the cell of genes that are all in their ranges, or None."""
+        if self._place[self.code(arch) // LABELLINGS] >= 0:
+            return None
+        edges = [edge for edge, present in zip(EDGES, arch, strict=False) if present]
+        alive = cells101.living(edges, _OUTPUT)
+        if _OUTPUT not in alive:
+            return "its input and output are not connected"
+        count = sum(alive.issuperset(edge) for edge in edges)
+        return f"it has {count} edges between its input and output, and may have {MAX_EDGES}"
+
+    @cached_property
+    def _place(self) -> memoryview:
+        return cells101.tables().place.data
+
+    def code(self, arch: Arch) -> int:
+        """Return the place of a valid tuple among all tuples in lexicographic order."""
+        a, b, c, d, e = arch[len(EDGES) :]
+        return sum(
+            compress(self._weights, arch[: len(EDGES)]), (((a * 3 + b) * 3 + c) * 3 + d) * 3 + e
+        )
+
+    @cached_property
+    def size(self) -> int:
+        """The number of architectures, 373,754,169: so many ways to write 423,624 cells."""
+        return len(cells101.tables().matrices) * LABELLINGS
+
+    def index(self, arch: Arch) -> int:
+        """Return the place among all architectures in lexicographic order; there is no official."""
+        matrix, operations = divmod(self.code(arch), LABELLINGS)
+        return bisect_left(self._matrices, matrix) * LABELLINGS + operations
+
+    def _at(self, index: int) -> Arch:
+        place, operations = divmod(index, LABELLINGS)
+        return self.decode(self._matrices[place] * LABELLINGS + operations)
+
+    @cached_property
+    def _matrices(self) -> memoryview:
+        return cells101.tables().matrices.data
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Return an architecture drawn uniformly: of all matrices and operations a valid one."""
+        return self._at(int(rng.random() * self.size))
+
+    # Cells.
+
+    @property
+    def cells(self) -> NDArray[np.int8]:
+        """The canonical forms of all cells, (423624, 26), by vertices and lexicographically."""
+        return cells101.tables().cells
+
+    def number(self, arch: Arch) -> int:
+        """Return which of `cells` a valid architecture is; isomorphic ones are the same."""
+        place, living, number = self._lookups
+        matrix, operations = divmod(self.code(arch), LABELLINGS)
+        shape, alive = divmod(place[matrix], 32)
+        found: int = number[shape + living[alive * LABELLINGS + operations]]
+        return found
+
+    @cached_property
+    def _lookups(self) -> tuple[memoryview, memoryview, memoryview]:
+        tables = cells101.tables()
+        return self._place, tables.operations.data, tables.number.data
+
+    def numbers(self, archs: Sequence[Arch] | NDArray[Any]) -> Ints:
+        """Return which of `cells` each architecture is, an array (architectures,).
+
+        Raises:
+            InvalidArchitecture: one is not of the space; the message says which, and why.
+        """
+        tables = cells101.tables()
+        genes = np.asarray(archs)
+        if genes.dtype.kind not in "iu" or genes.ndim != 2 or genes.shape[1] != len(self.genes):
+            each = [self.check(arch) for arch in archs]
+            genes = np.array(each, dtype=np.int64).reshape(-1, len(self.genes))
+        wrong = ((genes < 0) | (genes >= self.genes)).any(axis=1)
+        matrix, operations = np.divmod(genes @ np.array(self._weights), LABELLINGS)
+        place = tables.place.take(matrix, mode="clip")
+        wrong |= place < 0
+        if wrong.any():
+            self.check(genes[np.argmax(wrong)].tolist())
+        living = tables.operations[(place & 31) * LABELLINGS + operations]
+        found: Ints = tables.number[(place >> 5) + living].astype(np.int64)
+        return found
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Return the isomorphic architecture that comes first, which has no dead vertex.
+
+        Its unused genes are 0, and its vertices stand in the last places before the output.
+        """
+        return tuple(self.cells[self.number(arch)].tolist())
+
+    def fingerprint(self, arch: Arch) -> str:
+        """Return the official hash of the cell, by which the published tables name it."""
+        matrix, words = self.to_spec(arch)
+        return cells101.fingerprint(matrix.tolist(), [_LABEL[word] for word in words])
+
+    def fingerprints(self, archs: Sequence[Arch] | NDArray[Any]) -> list[str]:
+        """Return the official hash of each architecture; isomorphic ones are hashed once."""
+        distinct, which = np.unique(self.numbers(archs), return_inverse=True)
+        hashes = [self.fingerprint(tuple(genes)) for genes in self.cells[distinct].tolist()]
+        return [hashes[place] for place in which.tolist()]
+
+    # Text and specs.
+
+    def parse(self, text: str) -> Arch:
+        """Return the cell written like `0110001100010000:input,conv3x3-bn-relu,…,output`.
+
+        These are the two fields of the official records: the matrix, row by row, and the
+        operations. A smaller matrix is read as by `from_spec`.
+        """
+        bits, _, words = text.partition(":")
+        entries = bits.encode("ascii", "replace").translate(_DIGITS)
+        return self._read(entries, words.split(","), text)
+
+    def format(self, arch: Arch) -> str:
+        """Return the official records' matrix and operations of all seven vertices."""
+        a, b, c, d, e = arch[len(EDGES) :]
+        name = OPERATIONS
+        return (
+            f"{_ROWS.format(*arch)}:input,{name[a]},{name[b]},{name[c]},{name[d]},{name[e]},output"
+        )
+
+    def from_spec(
+        self, matrix: Sequence[Sequence[int]] | NDArray[Any], operations: Sequence[str]
+    ) -> Arch:
+        """Return the cell that the official `ModelSpec` has of a matrix and operations.
+
+        Fewer than seven vertices keep the input first and take the last places; more are pruned
+        first. Of seven nothing is pruned, so that the architecture is the one that was given.
+
+        Args:
+            matrix: (vertices, vertices) of 0 and 1, upper triangular.
+            operations: `input`, an operation for each vertex between, and `output`.
+
+        Raises:
+            InvalidArchitecture: it is no such matrix, an operation is unknown, or the pruned cell
+                has too many vertices or edges or does not join input and output.
+        """
+        rows: Any = matrix.tolist() if isinstance(matrix, np.ndarray) else matrix
+        try:
+            words = list(operations)
+            square = {len(rows)}.issuperset(map(len, rows))
+            return self._read(_entries(rows) if square else b"", words, rows)
+        except TypeError:
+            raise self._refused(rows, f"it is no {_SHAPE}") from None
+
+    def to_spec(self, arch: Arch) -> tuple[Ints, list[str]]:
+        """Return the pruned matrix, (vertices, vertices), and the operations, for `ModelSpec`."""
+        alive = self._place[self.code(arch) // LABELLINGS] & 31
+        interior = [vertex for vertex in range(1, _OUTPUT) if alive >> vertex - 1 & 1]
+        vertices = [0, *interior, _OUTPUT]
+        matrix = np.zeros((VERTICES, VERTICES), dtype=np.int64)
+        matrix[_SOURCES, _TARGETS] = arch[: len(EDGES)]
+        words = [OPERATIONS[arch[len(EDGES) + vertex - 1]] for vertex in interior]
+        return matrix[np.ix_(vertices, vertices)], ["input", *words, "output"]
+
+    def _read(self, entries: bytes, words: Sequence[str], given: object) -> Arch:
+        """Return the cell of a matrix, row by row, with its operations; `given` is for messages."""
+        size = len(words)
+        if size < 2 or len(entries) != size * size:
+            raise self._refused(given, f"it is no {_SHAPE}")
+        if entries.translate(None, b"\0\1"):
+            raise self._refused(given, "the entries of its matrix are not all 0 or 1")
+        if any(_lower(size)(entries)):
+            raise self._refused(given, "its matrix is not upper triangular")
+        if (words[0], words[-1]) != ("input", "output"):
+            raise self._refused(given, "its first operation is not input, or its last not output")
+        for word in words[1:-1]:
+            if word not in _NUMBER:
+                known = ", ".join(OPERATIONS)
+                raise self._refused(given, f"its operation {shown(word)} is none of {known}")
+        if size > VERTICES:
+            edges = [(s, t) for s, t in combinations(range(size), 2) if entries[s * size + t]]
+            alive = sorted(cells101.living(edges, size - 1)) or [0, size - 1]
+            if len(alive) > VERTICES:
+                raise self._refused(
+                    given,
+                    f"it has {len(alive)} vertices on paths from its input to its output, and may "
+                    f"have {VERTICES}",
+                )
+            entries = bytes([entries[s * size + t] for s in alive for t in alive])
+            return self._read(entries, [words[vertex] for vertex in alive], given)
+        unused = (0,) * (VERTICES - size)
+        genes = [_NUMBER[word] for word in words[1:-1]]
+        arch = (*_upper(size)(entries + b"\0"), *unused, *genes)
+        fault = self._unfit(arch)
+        if fault is not None:
+            raise self._refused(given, fault)
+        return arch
+
+    def _refused(self, given: object, fault: str) -> InvalidArchitecture:
+        return InvalidArchitecture(f"{shown(given)} is no architecture of {self.name}: {fault}")
+
+    # The network and its features.
+
+    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+        """Return the network of the paper, section 2.1: three stacks of three cells.
+
+        The stem is a 3x3 convolution to 128 channels; between stacks a pooling halves the image
+        and the channels double.
+        """
+        matrix, words = self.to_spec(arch)
+        net = Graph(channels=3, size=size)
+        x = net.conv_bn_relu(0, 128, 3)
+        for channels in (128, 256, 512):
+            if channels > 128:
+                x = net.max_pool(x, 2, 2)
+            for _ in range(3):
+                x = cell(net, x, matrix.tolist(), words, channels)
+        net.linear(net.global_avg_pool(x), classes)
+        return net
+
+    def _encode_adjacency(self, genes: Ints) -> Floats:
+        """Whether each edge is there, then which operation each vertex has, 21 + 15 features.
+
+        Of the pruned cell: what is dead has zeros alone.
+        """
+        matrix = genes @ np.array(self._weights) // LABELLINGS
+        alive = cells101.tables().place[matrix][:, None] >> np.arange(VERTICES - 2) & 1
+        living = np.pad(alive, ((0, 0), (1, 1)), constant_values=1)
+        edges = genes[:, : len(EDGES)] * living[:, _SOURCES] * living[:, _TARGETS]
+        labels = genes[:, len(EDGES) :, None] == np.arange(len(OPERATIONS))
+        operations = (labels & (alive[:, :, None] == 1)).reshape(len(genes), 15)
+        return np.concatenate([edges, operations], axis=1).astype(np.float64)
+
+    def _encode_path(self, genes: Ints) -> Floats:
+        """Which sequences of operations lead from the input to the output, 364 features.
+
+        After White et al., "BANANAS", AAAI 2021, section 3: one feature for each of the
+        1 + 3 + 9 + 27 + 81 + 243 sequences of no to five operations.
+        """
+        kinds, edge = len(OPERATIONS), {pair: number for number, pair in enumerate(EDGES)}
+        features = np.zeros((len(genes), sum(kinds**length for length in range(VERTICES - 1))))
+        offset = 0
+        for length in range(VERTICES - 1):
+            for vertices in combinations(range(1, _OUTPUT), length):
+                steps = [edge[pair] for pair in pairwise((0, *vertices, _OUTPUT))]
+                rows = np.flatnonzero(genes[:, steps].all(axis=1))
+                place = np.zeros(len(rows), dtype=np.int64)
+                for vertex in vertices:
+                    place = place * kinds + genes[rows, len(EDGES) + vertex - 1]
+                features[rows, offset + place] = 1
+            offset += kinds**length
+        return features
+
+
+def _entries(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Return the entries of a matrix, row by row; 2 for one that is neither 0 nor 1."""
+    try:
+        return b"".join(map(bytes, rows))
+    except (TypeError, ValueError):  # not small integers, but 1.0 is as good as 1
+        return bytes([int(entry) if entry in (0, 1) else 2 for row in rows for entry in row])
+
+
+@cache
+def _upper(size: int) -> Taker:
+    """Return what takes the edges of the genes from a matrix of at most seven vertices.
+
+    A smaller matrix has no entry for some of them, which are taken from one past its last.
+    """
+    lacking = VERTICES - size
+    place = {0: 0, **{vertex: vertex - lacking for vertex in range(lacking + 1, VERTICES)}}
+    return itemgetter(
+        *(
+            place[source] * size + place[target] if {source, target} <= place.keys() else size**2
+            for source, target in EDGES
+        )
+    )
+
+
+@lru_cache(VERTICES)
+def _lower(size: int) -> Taker:
+    """Return what takes the diagonal and all below it from a matrix."""
+    return itemgetter(*(row * size + column for row in range(size) for column in range(row + 1)))
+
+
+def cell(net: Graph, source: int, matrix: list[list[int]], words: list[str], channels: int) -> int:
+    """Add a cell of so many channels (the paper, section 2.1; its code's `build_module`).
+
+    An edge from the input is a projection, 1x1, to the width of its target. An edge between other
+    vertices drops the last channels where its target is narrower. A vertex is its operation on
+    the sum of its edges. The output is all vertices that lead to it side by side, to which an
+    edge from the input is added.
+    """
+    output = len(words) - 1
+    widths = _widths(matrix, channels)
+    values = [source]
+    for vertex in range(1, output):
+        width = widths[vertex]
+        terms = [net.truncate(values[s], width) for s in range(1, vertex) if matrix[s][vertex]]
+        if matrix[0][vertex]:
+            terms.append(net.conv_bn_relu(source, width, 1))
+        x = net.add(terms)
+        if words[vertex] == "maxpool3x3":
+            values.append(net.max_pool(x, 3, padding=1))
+        else:
+            kernel = 3 if words[vertex] == "conv3x3-bn-relu" else 1
+            values.append(net.conv_bn_relu(x, width, kernel))
+    ends = [values[vertex] for vertex in range(1, output) if matrix[vertex][output]]
+    terms = [net.concat(ends)] if ends else []
+    if matrix[0][output]:
+        terms.append(net.conv_bn_relu(source, channels, 1))
+    return net.add(terms)
+
+
+def _widths(matrix: list[list[int]], channels: int) -> list[int]:
+    """Return the channels of each vertex but the output; the input has whatever comes in.
+
+    Those that lead to the output share its channels evenly, the first of them taking one of the
+    remainder each. Another is as wide as the widest that it leads to.
+    """
+    output = len(matrix) - 1
+    widths = [0] * output
+    ends = [vertex for vertex in range(1, output) if matrix[vertex][output]]
+    for place, vertex in enumerate(ends):
+        widths[vertex] = channels // len(ends) + (place < channels % len(ends))
+    for vertex in reversed(range(1, output)):
+        if not matrix[vertex][output]:
+            widths[vertex] = max(widths[t] for t in range(vertex, output) if matrix[vertex][t])
+    return widths
