@@ -10,6 +10,7 @@ import pytest
 
 from nasbench_suite import registry, resources
 from nasbench_suite.core import Proposal
+from nasbench_suite.graph import Node
 from nasbench_suite.strategies.local_search import LocalSearch
 from nasbench_suite.strategies.random_search import RandomSearch
 from nasbench_suite.strategies.regularized_evolution import RegularizedEvolution
@@ -90,6 +91,20 @@ class WideGraph(TinySpace):
         return net
 
 
+class LosingConcat(TinySpace):
+    def graph(self, arch, *, classes, size):
+        net = super().graph(arch, classes=classes, size=size)
+        net.nodes.insert(3, Node("concat", (1, 2), 3, size))
+        return net
+
+
+class GrowingTruncate(TinySpace):
+    def graph(self, arch, *, classes, size):
+        net = super().graph(arch, classes=classes, size=size)
+        net.nodes.insert(2, Node("truncate", (1,), 4, size))
+        return net
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
@@ -111,6 +126,8 @@ class WideGraph(TinySpace):
         (BatchEncoding, "a_batch_is_encoded_as_its_members"),
         (SingleEncoding, "encodings_are_finite_rows"),
         (WideGraph, "graphs_are_well_formed"),
+        (LosingConcat, "graphs_are_well_formed"),
+        (GrowingTruncate, "graphs_are_well_formed"),
     ],
 )
 def test_the_kit_finds_a_broken_space(broken, check):
