@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property, lru_cache
-from itertools import combinations, compress, pairwise
+from functools import cache, cached_property
+from itertools import chain, combinations, compress, pairwise
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +34,10 @@ from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 
-Taker: TypeAlias = Callable[[bytes], tuple[int, ...]]
-"""Takes some entries from a matrix that is written row by row."""
-
 _OUTPUT: Final = VERTICES - 1
 _SOURCES, _TARGETS = np.array(EDGES).T
+_WORTH: Final = tuple(LABELLINGS << bit for bit in reversed(range(len(EDGES))))
+"""What each edge adds to an architecture's code."""
 _NUMBER: Final = {operation: number for number, operation in enumerate(OPERATIONS)}
 _LABEL: Final = {"input": -1, "output": -2, **_NUMBER}
 _DIGITS: Final = bytes([*b"\2" * 48, 0, 1, *b"\2" * 206])
@@ -83,9 +82,7 @@ class Nasbench101(Space):
     def code(self, arch: Arch) -> int:
         """Return the place of a valid tuple among all tuples in lexicographic order."""
         a, b, c, d, e = arch[len(EDGES) :]
-        return sum(
-            compress(self._weights, arch[: len(EDGES)]), (((a * 3 + b) * 3 + c) * 3 + d) * 3 + e
-        )
+        return sum(compress(_WORTH, arch), (((a * 3 + b) * 3 + c) * 3 + d) * 3 + e)
 
     @cached_property
     def size(self) -> int:
@@ -206,9 +203,8 @@ class Nasbench101(Space):
         """
         rows: Any = matrix.tolist() if isinstance(matrix, np.ndarray) else matrix
         try:
-            words = list(operations)
-            square = {len(rows)}.issuperset(map(len, rows))
-            return self._read(_entries(rows) if square else b"", words, rows)
+            square = set(map(len, rows)) == {len(rows)}
+            return self._read(_entries(rows) if square else b"", operations, rows)
         except TypeError:
             raise self._refused(rows, f"it is no {_SHAPE}") from None
 
@@ -229,16 +225,10 @@ class Nasbench101(Space):
             raise self._refused(given, f"it is no {_SHAPE}")
         if entries.translate(None, b"\0\1"):
             raise self._refused(given, "the entries of its matrix are not all 0 or 1")
-        if any(_lower(size)(entries)):
-            raise self._refused(given, "its matrix is not upper triangular")
-        if (words[0], words[-1]) != ("input", "output"):
-            raise self._refused(given, "its first operation is not input, or its last not output")
-        for word in words[1:-1]:
-            if word not in _NUMBER:
-                known = ", ".join(OPERATIONS)
-                raise self._refused(given, f"its operation {shown(word)} is none of {known}")
         if size > VERTICES:
             edges = [(s, t) for s, t in combinations(range(size), 2) if entries[s * size + t]]
+            if len(edges) != entries.count(1):
+                raise self._refused(given, "its matrix is not upper triangular")
             alive = sorted(cells101.living(edges, size - 1)) or [0, size - 1]
             if len(alive) > VERTICES:
                 raise self._refused(
@@ -246,11 +236,19 @@ class Nasbench101(Space):
                     f"it has {len(alive)} vertices on paths from its input to its output, and may "
                     f"have {VERTICES}",
                 )
-            entries = bytes([entries[s * size + t] for s in alive for t in alive])
-            return self._read(entries, [words[vertex] for vertex in alive], given)
-        unused = (0,) * (VERTICES - size)
-        genes = [_NUMBER[word] for word in words[1:-1]]
-        arch = (*_upper(size)(entries + b"\0"), *unused, *genes)
+            kept = bytes([entries[s * size + t] for s in alive for t in alive])
+            return self._read(kept, [words[vertex] for vertex in alive], given)
+        upper = _upper(size)(entries + b"\0")
+        if sum(upper) != entries.count(1):
+            raise self._refused(given, "its matrix is not upper triangular")
+        if words[0] != "input" or words[-1] != "output":
+            raise self._refused(given, "its first operation is not input, or its last not output")
+        try:
+            labels = [_NUMBER[word] for word in words[1:-1]]
+        except KeyError as error:
+            known = ", ".join(OPERATIONS)
+            raise self._refused(given, f"its operation {error} is none of {known}") from None
+        arch = (*upper, *(0,) * (VERTICES - size), *labels)
         fault = self._unfit(arch)
         if fault is not None:
             raise self._refused(given, fault)
@@ -315,13 +313,13 @@ class Nasbench101(Space):
 def _entries(rows: Sequence[Sequence[Any]]) -> bytes:
     """Return the entries of a matrix, row by row; 2 for one that is neither 0 nor 1."""
     try:
-        return b"".join(map(bytes, rows))
+        return bytes(chain.from_iterable(rows))
     except (TypeError, ValueError):  # not small integers, but 1.0 is as good as 1
         return bytes([int(entry) if entry in (0, 1) else 2 for row in rows for entry in row])
 
 
 @cache
-def _upper(size: int) -> Taker:
+def _upper(size: int) -> Callable[[bytes], tuple[int, ...]]:
     """Return what takes the edges of the genes from a matrix of at most seven vertices.
 
     A smaller matrix has no entry for some of them, which are taken from one past its last.
@@ -334,12 +332,6 @@ def _upper(size: int) -> Taker:
             for source, target in EDGES
         )
     )
-
-
-@lru_cache(VERTICES)
-def _lower(size: int) -> Taker:
-    """Return what takes the diagonal and all below it from a matrix."""
-    return itemgetter(*(row * size + column for row in range(size) for column in range(row + 1)))
 
 
 def cell(net: Graph, source: int, matrix: list[list[int]], words: list[str], channels: int) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from nasbench_suite import registry, resources
 from nasbench_suite.core import Proposal
-from nasbench_suite.graph import Node
+from nasbench_suite.graph import Graph, Node
 from nasbench_suite.strategies.local_search import LocalSearch
 from nasbench_suite.strategies.random_search import RandomSearch
 from nasbench_suite.strategies.regularized_evolution import RegularizedEvolution
@@ -93,15 +93,17 @@ class WideGraph(TinySpace):
 
 class LosingConcat(TinySpace):
     def graph(self, arch, *, classes, size):
-        net = super().graph(arch, classes=classes, size=size)
-        net.nodes.insert(3, Node("concat", (1, 2), 3, size))
+        net = Graph(channels=3, size=size)
+        net.nodes += [Node("relu", (0,), 3, size), Node("concat", (0, 1), 3, size)]
+        net.linear(net.global_avg_pool(2), classes)
         return net
 
 
 class GrowingTruncate(TinySpace):
     def graph(self, arch, *, classes, size):
-        net = super().graph(arch, classes=classes, size=size)
-        net.nodes.insert(2, Node("truncate", (1,), 4, size))
+        net = Graph(channels=3, size=size)
+        net.nodes.append(Node("truncate", (0,), 4, size))
+        net.linear(net.global_avg_pool(1), classes)
         return net
 
 
