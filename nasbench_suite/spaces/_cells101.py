@@ -103,9 +103,10 @@ def tables() -> Tables:
     alive = _alive()
     ends = 1 | 1 << _OUTPUT
     within = np.array([_edges_within(vertices) for vertices in range(1 << VERTICES)], np.int32)
-    pruned = np.arange(_MATRICES, dtype=np.int32) & within[alive]
+    matrices = np.arange(_MATRICES, dtype=np.int32)
+    pruned = matrices & within[alive]
     valid = (alive & ends == ends) & (np.bitwise_count(pruned) <= MAX_EDGES)
-    whole = np.flatnonzero(valid & (pruned == np.arange(_MATRICES, dtype=np.int32)))
+    whole = matrices[valid & (pruned == matrices)]
 
     start = np.zeros(_MATRICES, dtype=np.int32)
     operations = np.zeros((1 << len(_INTERIOR), LABELLINGS), dtype=np.int16)
@@ -127,7 +128,7 @@ def tables() -> Tables:
         canonical += len(genes)
     made = Tables(
         place=np.where(valid, start[pruned] << 5 | (alive >> 1 & 31), -1).astype(np.int32),
-        matrices=np.flatnonzero(valid).astype(np.int32),
+        matrices=matrices[valid],
         operations=operations.ravel(),
         number=np.concatenate(number).astype(np.int32),
         cells=np.concatenate(cells),

@@ -62,12 +62,17 @@ class Nasbench101(Space):
 
     def fault(self, arch: Arch) -> str | None:
         """Say what is wrong with a tuple of integers, or None if it is in the space."""
-        return super().fault(arch) or self._unfit(arch)
+        wrong = super().fault(arch)
+        if wrong is None and not self._fits(arch):
+            return self._misfit(arch)
+        return wrong
 
-    def _unfit(self, arch: Arch) -> str | None:
-        """Say what is wrong with the cell of genes that are all in their ranges, or None."""
-        if self._place[self.code(arch) // LABELLINGS] >= 0:
-            return None
+    def _fits(self, edges: Sequence[int]) -> bool:
+        """Return whether the benchmark takes a cell of these edges; what follows does not count."""
+        return self._place[sum(compress(_WORTH, edges)) // LABELLINGS] >= 0
+
+    def _misfit(self, arch: Arch) -> str:
+        """Say why the benchmark does not take a cell."""
         edges = [edge for edge, present in zip(EDGES, arch, strict=False) if present]
         alive = cells101.living(edges, _OUTPUT)
         if _OUTPUT not in alive:
@@ -249,9 +254,8 @@ class Nasbench101(Space):
             known = ", ".join(OPERATIONS)
             raise self._refused(given, f"its operation {error} is none of {known}") from None
         arch = (*upper, *(0,) * (VERTICES - size), *labels)
-        fault = self._unfit(arch)
-        if fault is not None:
-            raise self._refused(given, fault)
+        if not self._fits(arch):
+            raise self._refused(given, self._misfit(arch))
         return arch
 
     def _refused(self, given: object, fault: str) -> InvalidArchitecture:
@@ -263,7 +267,8 @@ class Nasbench101(Space):
         """Return the network of the paper, section 2.1: three stacks of three cells.
 
         The stem is a 3x3 convolution to 128 channels; between stacks a pooling halves the image
-        and the channels double.
+        and the channels double. The order of the vertices says which of them are one channel wider
+        where channels cannot be shared evenly, so isomorphic architectures may differ in cost.
         """
         matrix, words = self.to_spec(arch)
         net = Graph(channels=3, size=size)

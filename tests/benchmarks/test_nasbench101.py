@@ -10,7 +10,7 @@ import pytest
 from nasbench_suite import registry
 from nasbench_suite.spaces import _cells101
 
-COUNT = 10_000
+COUNT = 2_000
 HASHED = 200
 
 
