@@ -113,7 +113,7 @@ class Nasbench101(Space):
 
     # Cells.
 
-    @property
+    @cached_property
     def cells(self) -> NDArray[np.int8]:
         """The canonical forms of all cells, (423624, 26), by vertices and lexicographically."""
         return cells101.tables().cells
