@@ -50,6 +50,10 @@ class InvalidArchitecture(NasbenchError, ValueError):
     """The architecture does not parse or lies outside the space."""
 
 
+class NoNetwork(NasbenchError):
+    """The space describes no network of images, so there is none to count or to build."""
+
+
 class NotMeasured(NasbenchError, LookupError):
     """The question is a fair one, but nobody measured the answer."""
 

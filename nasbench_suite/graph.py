@@ -24,6 +24,7 @@ Operation: TypeAlias = Literal[
     "add",
     "concat",
     "truncate",
+    "shift",
     "zero",
 ]
 
@@ -42,6 +43,8 @@ class Node(NamedTuple):
     padding: int = 0
     count_include_pad: bool = True
     """Whether average pooling divides by the whole kernel at the border."""
+    groups: int = 1
+    """Into how many parts a convolution splits its channels; all of them: it is depthwise."""
 
 
 class Graph:
@@ -59,7 +62,9 @@ class Graph:
         self.nodes.append(node._replace(**changes))  # type: ignore[arg-type]
         return len(self.nodes) - 1
 
-    def conv(self, source: int, channels: int, kernel: int, stride: int = 1) -> int:
+    def conv(
+        self, source: int, channels: int, kernel: int, stride: int = 1, *, groups: int = 1
+    ) -> int:
         """Add a convolution without bias, padded so that only the stride shrinks the image."""
         size = -(-self.nodes[source].size // stride)
         return self._add(
@@ -70,6 +75,7 @@ class Graph:
             kernel=kernel,
             stride=stride,
             padding=kernel // 2,
+            groups=groups,
         )
 
     def batch_norm(self, source: int) -> int:
@@ -118,9 +124,14 @@ class Graph:
         """Add a linear layer with bias."""
         return self._add("linear", source, channels=features)
 
-    def zero(self, source: int, channels: int) -> int:
-        """Add zeros of the source's size."""
-        return self._add("zero", source, channels=channels)
+    def zero(self, source: int, channels: int, stride: int = 1) -> int:
+        """Add zeros of the source's size, or of what a stride leaves of it."""
+        size = -(-self.nodes[source].size // stride)
+        return self._add("zero", source, channels=channels, size=size, stride=stride)
+
+    def shift(self, source: int) -> int:
+        """Add the image moved up and left by a pixel, with zeros behind it."""
+        return self._add("shift", source)
 
     def add(self, sources: list[int]) -> int:
         """Add the sum of nodes of one shape; of a single node, that node itself."""
@@ -151,7 +162,7 @@ class Graph:
         total = 0
         for node in self.nodes:
             if node.operation == "conv":
-                total += node.kernel**2 * self.nodes[node.inputs[0]].channels * node.channels
+                total += self._taps(node) * node.channels
             elif node.operation == "linear":
                 total += (self.nodes[node.inputs[0]].channels + 1) * node.channels
             elif node.operation == "batch_norm":
@@ -164,8 +175,11 @@ class Graph:
         total = 0
         for node in self.nodes:
             if node.operation == "conv":
-                taps = node.kernel**2 * self.nodes[node.inputs[0]].channels
-                total += taps * node.channels * node.size**2
+                total += self._taps(node) * node.channels * node.size**2
             elif node.operation == "linear":
                 total += (self.nodes[node.inputs[0]].channels + 1) * node.channels
         return total
+
+    def _taps(self, conv: Node) -> int:
+        """Return how many numbers a convolution weighs for one number of its result."""
+        return conv.kernel**2 * self.nodes[conv.inputs[0]].channels // conv.groups

@@ -22,6 +22,7 @@ from nasbench_suite.core import (
     Ints,
     InvalidArchitecture,
     InvalidSetting,
+    NoNetwork,
     UnknownName,
     shown,
     whole,
@@ -48,9 +49,13 @@ class Space(ABC):
     def format(self, arch: Arch) -> str:
         """Return the string that the original benchmark uses for a valid architecture."""
 
-    @abstractmethod
     def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
-        """Return the whole network, for so many classes and images of `size` pixels a side."""
+        """Return the whole network, for so many classes and images of `size` pixels a side.
+
+        Raises:
+            NoNetwork: the space's architectures are no networks of images.
+        """
+        raise NoNetwork(f"{self.name} describes no network of images: there is no graph of it")
 
     def canonical(self, arch: Arch) -> Arch:
         """Return the first architecture, in the order of `index`, of the same canonical form."""
@@ -72,6 +77,11 @@ class Space(ABC):
     @cached_property
     def size(self) -> int:
         """The number of architectures; a space that refuses some tuples counts its own."""
+        return self.tuples
+
+    @cached_property
+    def tuples(self) -> int:
+        """The number of all tuples, also of those that the space refuses: codes are below it."""
         return math.prod(self.genes)
 
     def valid(self, arch: Arch) -> bool:

@@ -137,6 +137,10 @@ class Rows:
                 code *= n
                 code += values
             by_code.take(code, out=rows[start : start + _BLOCK], mode="clip")
+        absent = np.flatnonzero(rows < 0)
+        if absent.size and self.space.tuples > self.space.size:
+            for place in absent:
+                self.space.check(genes[place].tolist())
         return rows
 
     @cached_property
@@ -145,7 +149,7 @@ class Rows:
         if self._index["rows_by_code"] is None:
             return None
         offset, dtype = self._index["rows_by_code"]
-        found = self._mapped.array(offset, dtype, (self.space.size,)).astype(np.intp)
+        found = self._mapped.array(offset, dtype, (self.space.tuples,)).astype(np.intp)
         if found.min() < -1 or found.max() >= self.count:
             raise self._mapped.damaged("rows beyond the last")
         return memoryview(found.data)
