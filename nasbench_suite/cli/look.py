@@ -64,12 +64,12 @@ def info(given: argparse.Namespace) -> None:
     print(f"\n{card['architectures']:,} architectures, {covered}; {task['description']}")
     if "optimum" in task:
         best = task["optimum"]
-        after = f" after {best['epochs']} epochs" if best["epochs"] is not None else ""
+        after = f" after {best['epochs']} epochs" if "epochs" in best else ""
         print(f"Best {best['metric']}{after}: {best['value']:.4f}, number {best['index']}")
         print(f"  {best['architecture']}")
     print("\nProtocols")
-    for name, protocol in card["protocols"].items():
-        print(f"  {name}: {protocol['description']}")
+    for name, protocol in table.protocols.items():
+        print(f"  {name}: {protocol.description}")
     print("\nMetrics")
     words.columns(
         [
@@ -94,7 +94,7 @@ def info(given: argparse.Namespace) -> None:
 def query(given: argparse.Namespace) -> None:
     """Look up an architecture."""
     table = benchmarks.load(given.benchmark)
-    arch = words.architecture(given.architecture)
+    arch = words.architecture(given.architecture, table.space)
     seed = words.seed(given.seed)
     if given.metric:
         records = [

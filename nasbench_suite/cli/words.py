@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -10,7 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from nasbench_suite.core import InvalidSetting
+from nasbench_suite.core import InvalidArchitecture, InvalidSetting
+from nasbench_suite.spaces.base import Space
 
 
 def names(text: str) -> list[str]:
@@ -19,8 +21,14 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in found if name.strip()]
 
 
-def architecture(text: str) -> str | int | list[int]:
-    """Return an index for a number, genes for numbers with commas, else the string itself."""
+def architecture(text: str, space: Space) -> str | int | list[int]:
+    """Return a string of the space as it is, an index for a number, genes for several numbers.
+
+    Some benchmarks write their architectures as digits, so the string comes first.
+    """
+    with contextlib.suppress(InvalidArchitecture):
+        space.parse(text)
+        return text
     words = text.strip().strip("()[]").split(",")
     try:
         genes = [int(word) for word in words if word.strip()]

@@ -85,13 +85,15 @@ def describe(source: Source, archs: Sequence[Arch], folder: Path) -> str:
     covered = len(archs) == space.size
     tasks = {}
     for name, task in source.tasks.items():
-        tasks[name] = {
+        facts = {
             "benchmark": f"{source.space}/{name}",
             "description": task.description,
             "classes": task.classes,
             "image_size": task.size,
             "reported": task.reported,
+            "protocols": task.protocols,
         }
+        tasks[name] = {fact: value for fact, value in facts.items() if value is not None}
         best = task.optimum and covered and _optimum(source, space, archs, name, *task.optimum)
         if best:
             tasks[name]["optimum"] = best
@@ -182,7 +184,7 @@ def _optimum(
     row = int(np.nanargmax(values) if described.direction == "max" else np.nanargmin(values))
     return {
         "metric": metric,
-        "epochs": epochs,
+        **({"epochs": epochs} if epochs is not None else {}),
         "seed": "mean",
         "value": float(values[row]),
         "index": space.index(archs[row]),

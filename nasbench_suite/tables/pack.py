@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,7 +176,8 @@ def _check(source: Source, rows: int) -> None:
                 f"{source.name}: the direction of {metric.name} is {metric.direction!r}, and may "
                 "be max, min or none"
             )
-    for name, protocol in source.protocols.items():
+    protocols = [source.protocols, *(task.protocols or {} for task in source.tasks.values())]
+    for name, protocol in chain.from_iterable(found.items() for found in protocols):
         report = protocol.get("report")
         asked = {protocol.get("objective"), report.get("metric") if report else None}
         asked |= {protocol["cost"]} if protocol.get("cost") else set()
@@ -251,8 +253,8 @@ def _table(source: Source, space: Space, archs: Sequence[Arch]) -> tuple[bytes, 
     genes = np.asarray(archs, dtype="|u1" if max(space.genes) <= 256 else "<i4")
     layout.add("architectures", np.array([space.format(arch).encode() for arch in archs]))
     layout.add("genes", genes)
-    if space.size <= _MOST_CODES:
-        by_code = np.full(space.size, -1, dtype="<i4")
+    if space.tuples <= _MOST_CODES:
+        by_code = np.full(space.tuples, -1, dtype="<i4")
         by_code[[space.code(arch) for arch in archs]] = np.arange(len(archs))
         layout.add("rows_by_code", by_code)
     for column in source.columns:
@@ -322,5 +324,5 @@ def _task_index(
         "reported": source.tasks[task].reported,
         "metrics": {m.name: metrics[m.name] for m in source.metrics if m.name in metrics},
         "curves": {name: sorted(found) for name, found in curves.items()},
-        "protocols": source.protocols,
+        "protocols": source.protocols_of(task),
     }

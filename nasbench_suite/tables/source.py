@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -46,13 +48,16 @@ class Task:
     """What the architectures were trained to do."""
 
     description: str
-    classes: int
-    size: int
-    """Height and width of its images, in pixels."""
+    classes: int | None
+    """How many classes it tells apart; None where it does something else."""
+    size: int | None
+    """Height and width of its images, in pixels; None where it has no images."""
     reported: str
     """The metric that a question without one asks for."""
     optimum: tuple[str, int | None] | None = None
     """The metric and epochs whose best value the card states."""
+    protocols: Mapping[str, Mapping[str, Any]] | None = None
+    """How it is searched, where that is not the same for all tasks of the table."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +85,48 @@ class Source:
     derived: Sequence[str] = ()
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """What a defect refers to, such as the architectures that it concerns."""
+
+    def protocols_of(self, task: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return how a task is searched, by the protocols' names."""
+        own = self.tasks[task].protocols
+        return self.protocols if own is None else own
+
+
+class Inputs:
+    """The published files of one folder, and which of them were read."""
+
+    def __init__(
+        self,
+        folder: Path,
+        progress: Callable[[str], None],
+        repositories: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        """Read below a folder; `repositories` says whence each of its folders is."""
+        self._folder = folder
+        self._progress = progress
+        self._repositories = repositories
+        self._read: dict[str, dict[str, str]] = {}
+
+    def path(self, name: str) -> Path:
+        """Return an input's path, and note it for the card.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        path = self._folder / name
+        if not path.exists():
+            raise FileNotFoundError(2, "missing", str(path))
+        if name not in self._read:
+            self._progress(name)
+        repository = self._repositories[name.split("/")[0]]
+        self._read[name] = {"file": name, "path": str(path), **repository}
+        return path
+
+    def rows(self, name: str) -> Iterator[dict[str, str]]:
+        """Yield the rows of a CSV file."""
+        with self.path(name).open(newline="", encoding="utf-8") as file:
+            yield from csv.DictReader(file)
+
+    def noted(self) -> list[dict[str, str]]:
+        """Return what was read, by name, as the card tells it."""
+        return [self._read[name] for name in sorted(self._read)]

@@ -131,7 +131,7 @@ class TableTests:
         for task, facts in card["tasks"].items():
             assert facts["benchmark"] == f"{card['space']}/{task}"
             assert facts["reported"] == index["tasks"][task]["reported"]
-            assert index["tasks"][task]["protocols"] == card["protocols"]
+            assert index["tasks"][task]["protocols"] == facts.get("protocols", card["protocols"])
 
     def test_card_and_index_describe_the_same_columns(
         self, card: dict[str, Any], index: dict[str, Any], file: h5py.File

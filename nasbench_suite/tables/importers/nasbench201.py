@@ -14,11 +14,10 @@ The traps, as found by comparing the sources with each other and with official s
 from __future__ import annotations
 
 import ast
-import csv
 import json
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +28,7 @@ from nasbench_suite import registry
 from nasbench_suite.core import Arch, DamagedInput, Floats, Metric
 from nasbench_suite.spaces.nasbench201 import Nasbench201
 from nasbench_suite.tables import unpickle
-from nasbench_suite.tables.source import Column, Source, Task
+from nasbench_suite.tables.source import Column, Inputs, Source, Task
 
 _COUNT: Final = 15_625
 _RUNS: Final = 3
@@ -54,29 +53,14 @@ class _Reader:
     """The published files of one folder; remembers which of them were read."""
 
     def __init__(self, folder: Path, progress: Callable[[str], None]) -> None:
-        self.folder = folder
+        self.inputs = Inputs(folder, progress, _FACTS["repositories"])
+        self.path = self.inputs.path
+        self.rows = self.inputs.rows
         self.progress = progress
         self.space: Nasbench201 = registry.load("spaces", "nasbench201")
         self.archs: list[Arch] = list(self.space)
-        self.inputs: dict[str, dict[str, str]] = {}
         self.columns: list[Column] = []
         self.miscounted: list[int] = []
-
-    def path(self, name: str) -> Path:
-        """Return an input's path, and note it for the card."""
-        path = self.folder / name
-        if not path.exists():
-            raise FileNotFoundError(2, "missing", str(path))
-        if name not in self.inputs:
-            self.progress(name)
-        repository = _FACTS["repositories"][name.split("/")[0]]
-        self.inputs[name] = {"file": name, "path": str(path), **repository}
-        return path
-
-    def rows(self, name: str) -> Iterator[dict[str, str]]:
-        """Yield the rows of a CSV file."""
-        with self.path(name).open(newline="", encoding="utf-8") as file:
-            yield from csv.DictReader(file)
 
     def add(self, task: str, metric: str, values: Floats, **facts: Any) -> None:
         """Add a column, one value or one row of runs for each of the 15,625 cells."""
@@ -171,7 +155,7 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
         tasks=_TASKS,
         metrics=_metrics(),
         columns=reader.columns,
-        inputs=[reader.inputs[name] for name in sorted(reader.inputs)],
+        inputs=reader.inputs.noted(),
         lists={"published_params_differ": reader.miscounted},
     )
 
@@ -352,11 +336,11 @@ def _others_200(reader: _Reader, task: str, runs: Mapping[str, Floats]) -> None:
 
 
 def _costs(reader: _Reader) -> None:
-    for task, facts in _TASKS.items():
+    for task, facts in _FACTS["tasks"].items():
         reader.progress(f"counting parameters and FLOPs on {task}")
         counted = np.empty((_COUNT, 2))
         for index, arch in enumerate(reader.archs):
-            net = reader.space.graph(arch, classes=facts.classes, size=facts.size)
+            net = reader.space.graph(arch, classes=facts["classes"], size=facts["size"])
             counted[index] = net.params, net.flops
         for place, metric in enumerate(("params", "flops")):
             reader.add(
