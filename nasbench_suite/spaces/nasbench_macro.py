@@ -1,0 +1,96 @@
+"""NAS-Bench-Macro: a chain of eight layers, each an identity or one of two mobile blocks.
+
+Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021, section 5,
+and the authors' repository, xiusu/NAS-Bench-Macro. 3^8 = 6,561 strings; an identity that is not
+the first layer of its stage does nothing, so that they are 3,969 networks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nasbench_suite.core import Arch, InvalidArchitecture
+from nasbench_suite.graph import Graph
+from nasbench_suite.spaces.base import Space
+
+OPERATIONS: Final = ("identity", "mb3_k3", "mb6_k5")
+"""What the symbols 0, 1 and 2 stand for; `mb6_k5` expands its channels by 6 and has 5x5 kernels."""
+
+STAGES: Final = ((0, 2), (2, 5), (5, 8))
+"""The first layer of each stage, and the layer after its last."""
+
+_BLOCKS: Final = {1: (3, 3), 2: (6, 5)}
+"""Expansion and kernel of the mobile blocks, by symbol."""
+_GENES: Final = {str(symbol): symbol for symbol in range(3)}
+_STEM, _HEAD = 32, 1280
+
+
+class NasbenchMacro(Space):
+    """The chains; an architecture is the operation of each layer."""
+
+    name = "nasbench_macro"
+    genes = (3,) * 8
+
+    def parse(self, text: str) -> Arch:
+        """Return the network written like `22212220`."""
+        try:
+            a, b, c, d, e, f, g, h = map(_GENES.__getitem__, text)
+        except (ValueError, KeyError):
+            raise InvalidArchitecture(
+                f"{text!r} is no architecture of {self.name}, which has eight symbols as 22212220, "
+                f"each one of 0 ({OPERATIONS[0]}), 1 ({OPERATIONS[1]}) and 2 ({OPERATIONS[2]})"
+            ) from None
+        return (a, b, c, d, e, f, g, h)
+
+    def format(self, arch: Arch) -> str:
+        """Return the eight symbols."""
+        return "".join(map(str, arch))
+
+    def form(self, arch: Arch) -> str:
+        """Return what equal networks share: of each stage the first symbol, then those not 0.
+
+        The stages are joined by hyphens.
+        """
+        stages = (self.format(arch[start:end]) for start, end in STAGES)
+        return "-".join(stage[0] + stage[1:].replace("0", "") for stage in stages)
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Return the first of the equal networks: in a stage the idle layers come second."""
+        first: list[int] = []
+        for start, end in STAGES:
+            first += [arch[start], *sorted(arch[start + 1 : end], key=bool)]
+        return tuple(first)
+
+    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+        """Return the network: stem, three stages, a 1x1 convolution and the classifier.
+
+        The first layer of a stage halves the image and doubles the channels; an identity does it
+        by a 1x1 convolution.
+        """
+        net = Graph(channels=3, size=size)
+        x = _conv_bn_relu(net, 0, _STEM, 3)
+        firsts = {start for start, _ in STAGES}
+        for layer, gene in enumerate(arch):
+            width = net.nodes[x].channels
+            if layer in firsts:
+                x = _layer(net, x, gene, 2 * width, 2)
+            elif gene:
+                x = net.add([_layer(net, x, gene, width, 1), x])
+        x = net.global_avg_pool(_conv_bn_relu(net, x, _HEAD, 1))
+        net.linear(x, classes)
+        return net
+
+
+def _layer(net: Graph, source: int, gene: int, channels: int, stride: int) -> int:
+    """Add a mobile block (Sandler et al., MobileNetV2, CVPR 2018) or a 1x1 convolution."""
+    if gene == 0:
+        return net.batch_norm(net.conv(source, channels, 1, stride))
+    expansion, kernel = _BLOCKS[gene]
+    wide = expansion * net.nodes[source].channels
+    x = _conv_bn_relu(net, source, wide, 1)
+    x = net.relu(net.batch_norm(net.conv(x, wide, kernel, stride, groups=wide)))
+    return net.batch_norm(net.conv(x, channels, 1))
+
+
+def _conv_bn_relu(net: Graph, source: int, channels: int, kernel: int) -> int:
+    return net.relu(net.batch_norm(net.conv(source, channels, kernel)))
