@@ -47,7 +47,9 @@ _MOST_CODES: Final = 1 << 22
 def importers() -> list[str]:
     """Return the names of the formats that can be packed."""
     package = importlib.import_module("nasbench_suite.tables.importers")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    found = (module.name for module in pkgutil.iter_modules(package.__path__))
+    # What begins with an underscore is shared by several importers.
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def pack(

@@ -1,0 +1,84 @@
+"""TransNAS-Bench-101, skeletons: where a network of residual blocks widens and shrinks the image.
+
+Duan et al., "TransNAS-Bench-101: Improving Transferability and Generalizability of Cross-Task
+Neural Architecture Search", CVPR 2021, section 3.2: four to six modules, of which one to four
+halve the image and one to three double the channels; 3,256 networks, all different.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nasbench_suite.core import Arch, InvalidArchitecture
+from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._sparse import Sparse
+from nasbench_suite.spaces._transbench101 import DOUBLES, HALVES, WIDTH, network
+
+_LEAST, _MOST = 4, 6
+_START, _END = f"{WIDTH}-", "-basic"
+_GENES: Final = {str(module): module for module in range(1, 5)}
+
+
+class Transbench101Macro(Sparse):
+    """The skeletons; an architecture is its modules, and 0 for those that it lacks at the end.
+
+    A module is 1 (as it is), 2 (doubles the channels), 3 (halves the image) or 4 (both).
+    """
+
+    name = "transbench101_macro"
+    genes = (5,) * _MOST
+
+    def parse(self, text: str) -> Arch:
+        """Return the skeleton written like `64-1234-basic`."""
+        modules = text.removeprefix(_START).removesuffix(_END)
+        try:
+            if text != f"{_START}{modules}{_END}":
+                raise KeyError(text)
+            genes = [_GENES[letter] for letter in modules]
+        except KeyError:
+            raise InvalidArchitecture(
+                f"{text!r} is no architecture of {self.name}, which has four to six modules as "
+                f"{_START}1234{_END}, each one of 1, 2 (doubles the channels), 3 (halves the "
+                "image) and 4 (both)"
+            ) from None
+        return self.check([*genes, *[0] * (_MOST - len(genes))])
+
+    def format(self, arch: Arch) -> str:
+        """Return the skeleton as the published string."""
+        return f"{_START}{''.join(map(str, _modules(arch)))}{_END}"
+
+    def fault(self, arch: Arch) -> str | None:
+        """Say what is wrong with a tuple of integers, or None if it is in the space."""
+        wrong = super().fault(arch)
+        if wrong is not None:
+            return wrong
+        modules = _modules(arch)
+        if 0 in modules:
+            return f"gene {modules.index(0)} is 0, which only the last ones may be"
+        if len(modules) < _LEAST:
+            return f"it has {len(modules)} modules, and must have {_LEAST} to {_MOST}"
+        for kind, most, does in ((HALVES, 4, "halve the image"), (DOUBLES, 3, "double its width")):
+            count = sum(module in kind for module in modules)
+            if not 1 <= count <= most:
+                return f"{count} of its modules {does}, and 1 to {most} must"
+        return None
+
+    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+        """Return the network of residual blocks, for a task of one linear layer."""
+        return network(_modules(arch), _residual, classes=classes, size=size)
+
+
+def _modules(arch: Arch) -> Arch:
+    """Return the genes without the zeros at the end."""
+    length = len(arch)
+    while length and arch[length - 1] == 0:
+        length -= 1
+    return arch[:length]
+
+
+def _residual(net: Graph, source: int, channels: int, stride: int) -> int:
+    """Add a basic block, with a 1x1 convolution beside it where the shape changes."""
+    x = net.relu_conv_bn(net.relu_conv_bn(source, channels, 3, stride), channels, 3)
+    if stride > 1 or net.nodes[source].channels != channels:
+        source = net.batch_norm(net.conv(source, channels, 1, stride))
+    return net.add([source, x])
