@@ -79,6 +79,13 @@ def _mean(values: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(np.nansum(full, axis=1) / count)
 
 
+def _asked(index: dict[str, Any], file: h5py.File) -> NDArray[Any]:
+    """Return what to ask for each row: its number, or its genes where numbers are not rows."""
+    by_number = index["official_order"] and index["key"] == "architecture"
+    genes: NDArray[Any] = file["genes"][()]
+    return np.arange(index["rows"]) if by_number else genes
+
+
 class TableTests:
     """Override the fixture `table`: the folder with the card, the index and the table file."""
 
@@ -264,43 +271,46 @@ class TableTests:
     ) -> None:
         """Mean, single runs and all runs of a query are those in the file."""
         tables = {task: Table.open(table, task) for task in index["tasks"]}
+        asked = _asked(index, file)
         rows = np.random.default_rng(0).choice(index["rows"], 20).tolist()
         for column in _columns(index):
             name, epochs, opened = column.metric.name, column.epochs, tables[column.task]
             raw = file[column.path][()]
             mean = _mean(raw)
-            every = opened.query_many(np.arange(index["rows"]), name, epochs=epochs)
+            every = opened.query_many(asked, name, epochs=epochs)
             np.testing.assert_allclose(every, mean, rtol=1e-12, err_msg=column.path)
             for row in rows:
                 if np.isnan(mean[row]):
                     continue
-                assert opened.query(row, name, epochs=epochs) == every[row]
+                arch = asked[row].tolist()
+                assert opened.query(arch, name, epochs=epochs) == every[row]
                 if column.runs:
                     there = raw[row][~np.isnan(raw[row])].tolist()
-                    answered = opened.query(row, name, epochs=epochs, seed="all").tolist()
+                    answered = opened.query(arch, name, epochs=epochs, seed="all").tolist()
                     assert answered == there, column.path
                     for run, value in enumerate(there):
-                        assert opened.query(row, name, epochs=epochs, seed=run) == value
+                        assert opened.query(arch, name, epochs=epochs, seed=run) == value
 
     def test_what_is_missing_is_not_measured(
         self, table: Path, index: dict[str, Any], file: h5py.File
     ) -> None:
         """Where nobody measured the array has NaN and the query raises `NotMeasured`."""
         tables = {task: Table.open(table, task) for task in index["tasks"]}
+        asked = _asked(index, file)
         for column in _columns(index):
             name, epochs, opened = column.metric.name, column.epochs, tables[column.task]
             raw = file[column.path][()]
             for row in np.flatnonzero(np.isnan(_mean(raw)))[:3].tolist():
                 with pytest.raises(NotMeasured):
-                    opened.query(row, name, epochs=epochs)
-                assert np.isnan(opened.query_many([row], name, epochs=epochs)).all()
+                    opened.query(asked[row].tolist(), name, epochs=epochs)
+                assert np.isnan(opened.query_many(asked[[row]], name, epochs=epochs)).all()
             for row, run in np.argwhere(np.isnan(raw))[:3].tolist() if column.runs else ():
                 with pytest.raises(NotMeasured):
-                    opened.query(row, name, epochs=epochs, seed=run)
+                    opened.query(asked[row].tolist(), name, epochs=epochs, seed=run)
             with pytest.raises(NotMeasured):
-                opened.query(0, name, epochs=epochs, seed=column.runs)
+                opened.query(asked[0].tolist(), name, epochs=epochs, seed=column.runs)
             with pytest.raises(NotMeasured):
-                opened.query(0, name, epochs=10**6)
+                opened.query(asked[0].tolist(), name, epochs=10**6)
 
     def test_the_optimum_is_proven(
         self, table: Path, card: dict[str, Any], index: dict[str, Any], file: h5py.File
