@@ -406,6 +406,21 @@ def test_compare_does_not_touch_other_things(nasbench, refused, tmp_path):
     assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
 
 
+def test_digits_are_a_string_where_the_space_writes_so(nasbench):
+    by_string = nasbench("query", "nasbench_macro/cifar10", "00000122", "--json").json
+    by_number = nasbench("query", "nasbench_macro/cifar10", "17", "--json").json
+    by_genes = nasbench("query", "nasbench_macro/cifar10", "0,0,0,0,0,1,2,2", "--json").json
+    assert by_string == by_number == by_genes
+    assert by_string[0]["architecture"] == "00000122"
+
+
+def test_info_shows_a_task_its_own_protocol(nasbench):
+    shown = nasbench("info", "transbench101_macro/normal")
+    assert "A search sees val_ssim and pays the seconds of the training" in shown.out
+    assert "Best val_ssim: 0.6435, number" in shown.out
+    assert "val_miou" not in shown.out
+
+
 # Wrong questions.
 
 

@@ -197,6 +197,41 @@ def test_canonical_key(tmp_path):
     )
 
 
+def test_a_task_may_have_protocols_of_its_own(tmp_path):
+    letters = {**PROTOCOL, "description": "sees seconds", "objective": "train_seconds"}
+    tasks = {
+        "digits": Task("digits", 10, 8, "val_accuracy"),
+        "letters": Task("letters", None, None, "val_accuracy", protocols={"own": letters}),
+    }
+    columns = [
+        Column(task, metric, np.array([1.0, 2.0, 3.0]), epochs=12, origin="nowhere")
+        for task in tasks
+        for metric in ("val_accuracy", "train_seconds")
+    ]
+    made = source(tasks=tasks, columns=columns)
+    folder = pack.write(made, tmp_path / "small")
+    assert set(Table.open(folder, "digits").protocols) == {"standard"}
+    opened = Table.open(folder, "letters")
+    assert {name: found.objective for name, found in opened.protocols.items()} == {
+        "own": "train_seconds"
+    }
+    card = tomllib.loads((folder / "card.toml").read_text("utf-8"))
+    assert card["tasks"]["letters"]["protocols"]["own"]["description"] == "sees seconds"
+    assert "protocols" not in card["tasks"]["digits"]
+    assert not {"classes", "image_size"} & card["tasks"]["letters"].keys()
+    tasks["letters"] = dataclasses.replace(
+        tasks["letters"], protocols={"own": {**letters, "objective": "nothing"}}
+    )
+    with pytest.raises(DamagedInput, match="protocol own asks for"):
+        pack.write(source(tasks=tasks, columns=columns), tmp_path / "other")
+
+
+def test_what_importers_share_is_no_importer():
+    names = pack.importers()
+    assert {"nasbench201", "nasbench_macro", "transbench101_micro"} <= set(names)
+    assert not [name for name in names if name.startswith("_")]
+
+
 def test_the_default_key_keeps_isomorphic_cells_apart(tmp_path):
     twins = [arch for arch in SPACE if SPACE.canonical(arch) == SPACE.canonical((0,) * 6)][:2]
     table = packed(
