@@ -109,7 +109,7 @@ def test_a_table_of_another_name_serves_its_benchmark(cifar10, monkeypatch, tmp_
     (folder / "index.json").write_text(renamed)
     (folder / "table.h5").symlink_to(cifar10.folder / "table.h5")
     monkeypatch.setenv("NASBENCH_DATA", str(tmp_path))
-    assert list(benchmarks.names()) == [
+    assert [name for name in benchmarks.names() if name.startswith("nasbench201/")] == [
         "nasbench201/cifar10",
         "nasbench201/cifar100",
         "nasbench201/digits",
