@@ -183,9 +183,9 @@ def test_names_agree_with_values_published_elsewhere(published, kind):
         table = load(f"transbench101_{kind}/{task}")
         metric = "pixel_accuracy" if task == "segmentsemantic" else OBJECTIVES[task]
         best = table.query_many(np.arange(table.rows), f"val_{metric}")
-        genes = ["".join(map(str, arch)).rstrip("0") for arch in table.space]
-        if kind == "micro":
-            genes = ["".join(map(str, arch)) for arch in table.space]
+        genes = ["".join(map(str, arch)) for arch in table.space]
+        if kind == "macro":
+            genes = [modules.rstrip("0") for modules in genes]
         assert len(last[task]) == table.rows
         values = np.array([last[task][code] for code in genes])
         near = np.isclose(best, values, rtol=1e-6, atol=1e-6)
