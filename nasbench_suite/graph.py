@@ -45,6 +45,8 @@ class Node(NamedTuple):
     """Whether average pooling divides by the whole kernel at the border."""
     groups: int = 1
     """Into how many parts a convolution splits its channels; all of them: it is depthwise."""
+    dilation: int = 1
+    """How many pixels apart a convolution's weights are."""
 
 
 class Graph:
@@ -63,7 +65,14 @@ class Graph:
         return len(self.nodes) - 1
 
     def conv(
-        self, source: int, channels: int, kernel: int, stride: int = 1, *, groups: int = 1
+        self,
+        source: int,
+        channels: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        dilation: int = 1,
     ) -> int:
         """Add a convolution without bias, padded so that only the stride shrinks the image."""
         size = -(-self.nodes[source].size // stride)
@@ -74,8 +83,9 @@ class Graph:
             size=size,
             kernel=kernel,
             stride=stride,
-            padding=kernel // 2,
+            padding=dilation * (kernel // 2),
             groups=groups,
+            dilation=dilation,
         )
 
     def batch_norm(self, source: int) -> int:
