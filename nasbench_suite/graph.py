@@ -17,11 +17,13 @@ Operation: TypeAlias = Literal[
     "conv",
     "batch_norm",
     "relu",
+    "sigmoid",
     "avg_pool",
     "max_pool",
     "global_avg_pool",
     "linear",
     "add",
+    "multiply",
     "concat",
     "truncate",
     "shift",
@@ -96,6 +98,10 @@ class Graph:
         """Add a rectifier."""
         return self._add("relu", source)
 
+    def sigmoid(self, source: int) -> int:
+        """Add the logistic function."""
+        return self._add("sigmoid", source)
+
     def relu_conv_bn(self, source: int, channels: int, kernel: int, stride: int = 1) -> int:
         """Add rectifier, convolution and batch normalisation, in this order."""
         return self.batch_norm(self.conv(self.relu(source), channels, kernel, stride))
@@ -133,6 +139,21 @@ class Graph:
     def linear(self, source: int, features: int) -> int:
         """Add a linear layer with bias."""
         return self._add("linear", source, channels=features)
+
+    def squeeze_excite(self, source: int, features: int) -> int:
+        """Add a weight for each channel, by way of so many features of the image's mean.
+
+        Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018, section 3.
+        """
+        squeezed = self.relu(self.linear(self.global_avg_pool(source), features))
+        weights = self.sigmoid(self.linear(squeezed, self.nodes[source].channels))
+        return self.multiply(source, weights)
+
+    def multiply(self, source: int, weights: int) -> int:
+        """Add the source with each channel multiplied by its weight, a node of one pixel."""
+        node = self.nodes[source]
+        self.nodes.append(Node("multiply", (source, weights), node.channels, node.size))
+        return len(self.nodes) - 1
 
     def zero(self, source: int, channels: int, stride: int = 1) -> int:
         """Add zeros of the source's size, or of what a stride leaves of it."""

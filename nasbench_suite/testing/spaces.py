@@ -313,7 +313,7 @@ class SpaceTests:
                 assert node.size > 0
                 read = {(nodes[source].channels, nodes[source].size) for source in node.inputs}
                 channels = [nodes[source].channels for source in node.inputs]
-                if node.operation in ("add", "batch_norm", "relu", "shift"):
+                if node.operation in ("add", "batch_norm", "relu", "sigmoid", "shift"):
                     assert read == {(node.channels, node.size)}
                 if node.operation == "concat":
                     assert sum(channels) == node.channels
@@ -321,7 +321,10 @@ class SpaceTests:
                 if node.operation == "truncate":
                     assert channels[0] > node.channels
                     assert nodes[node.inputs[0]].size == node.size
-                if node.operation in ("add", "concat"):
+                if node.operation == "multiply":
+                    assert read <= {(node.channels, node.size), (node.channels, 1)}
+                    assert len(node.inputs) == 2
+                elif node.operation in ("add", "concat"):
                     assert len(node.inputs) > 1
                 else:
                     assert len(node.inputs) == 1
