@@ -27,6 +27,7 @@ Operation: TypeAlias = Literal[
     "concat",
     "truncate",
     "shift",
+    "shuffle",
     "zero",
 ]
 
@@ -46,7 +47,10 @@ class Node(NamedTuple):
     count_include_pad: bool = True
     """Whether average pooling divides by the whole kernel at the border."""
     groups: int = 1
-    """Into how many parts a convolution splits its channels; all of them: it is depthwise."""
+    """Into how many parts a convolution or a shuffle splits its channels.
+
+    All of them: the convolution is depthwise.
+    """
     dilation: int = 1
     """How many pixels apart a convolution's weights are."""
 
@@ -163,6 +167,10 @@ class Graph:
     def shift(self, source: int) -> int:
         """Add the image moved up and left by a pixel, with zeros behind it."""
         return self._add("shift", source)
+
+    def shuffle(self, source: int, groups: int) -> int:
+        """Add the channels in another order: the first of each group, then the second of each."""
+        return self._add("shuffle", source, groups=groups)
 
     def add(self, sources: list[int]) -> int:
         """Add the sum of nodes of one shape; of a single node, that node itself."""

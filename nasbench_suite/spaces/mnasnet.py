@@ -1,7 +1,7 @@
 """The MnasNet space of Accel-NASBench: seven blocks of mobile layers, each with four choices.
 
-Ahmad et al., "Accel-NASBench: Sustainable Benchmarking for Accelerator-Aware NAS", DAC
-2024, appendix B, and the authors' repository, afzalxo/Accel-NASBench; the blocks are those of Tan
+Ahmad et al., "Accel-NASBench: Sustainable Benchmarking for Accelerator-Aware NAS", DAC 2024,
+appendix B, and the authors' repository, afzalxo/Accel-NASBench; the blocks are those of Tan
 et al., "MnasNet: Platform-Aware Neural Architecture Search for Mobile", CVPR 2019, with the
 widths and strides of EfficientNet-B0. (3 * 2 * 3 * 2)^6 * (3 * 2 * 4 * 2), about 10^11 networks.
 

@@ -27,6 +27,7 @@ _SAMPLES: Final = 300
 _WHOLE: Final = 50_000
 # A fair space fails a test of uniformity once in so many seeds, and the seed is fixed.
 _CHANCE: Final = 1e-4
+_SAME_SHAPE: Final = frozenset({"add", "batch_norm", "relu", "sigmoid", "shift", "shuffle"})
 _NO_GENES: Final[tuple[Any, ...]] = (None, "abc", 1.5, (), [None], ["0"], [[0]])
 _NO_TEXTS: Final = ("", " ", "nonsense", "|", "||+|", ":", "0", "-1", "\0", "\n", "é", "x" * 99)
 
@@ -313,7 +314,7 @@ class SpaceTests:
                 assert node.size > 0
                 read = {(nodes[source].channels, nodes[source].size) for source in node.inputs}
                 channels = [nodes[source].channels for source in node.inputs]
-                if node.operation in ("add", "batch_norm", "relu", "sigmoid", "shift"):
+                if node.operation in _SAME_SHAPE:
                     assert read == {(node.channels, node.size)}
                 if node.operation == "concat":
                     assert sum(channels) == node.channels
