@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,8 +124,10 @@ class Inputs:
         return path
 
     def rows(self, name: str) -> Iterator[dict[str, str]]:
-        """Yield the rows of a CSV file."""
-        with self.path(name).open(newline="", encoding="utf-8") as file:
+        """Yield the rows of a CSV file, which may be compressed as `.gz`."""
+        path = self.path(name)
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", newline="", encoding="utf-8") as file:
             yield from csv.DictReader(file)
 
     def noted(self) -> list[dict[str, str]]:
