@@ -92,11 +92,9 @@ def test_list(nasbench):
         "metrics",
         "reported",
     ]
-    assert [line.split()[0] for line in lines[1:4]] == [
-        "nasbench201/cifar10",
-        "nasbench201/cifar100",
-        "nasbench201/imagenet16-120",
-    ]
+    names = [line.split()[0] for line in lines[1:]]
+    assert names == sorted(names)
+    assert {"nasbench201/cifar10", "nasbench201/cifar100", "hwgpt_s/openwebtext"} <= set(names)
 
 
 def test_list_as_json(nasbench):
