@@ -80,6 +80,11 @@ class Space(ABC):
         return self.tuples
 
     @cached_property
+    def forms(self) -> int:
+        """The number of canonical forms; a space that is too large to go through knows its own."""
+        return len(set(map(self.canonical, self)))
+
+    @cached_property
     def tuples(self) -> int:
         """The number of all tuples, also of those that the space refuses: codes are below it."""
         return math.prod(self.genes)

@@ -118,6 +118,11 @@ class Nasbench101(Space):
         """The canonical forms of all cells, (423624, 26), by vertices and lexicographically."""
         return cells101.tables().cells
 
+    @cached_property
+    def forms(self) -> int:
+        """The number of cells, 423,624."""
+        return len(self.cells)
+
     def number(self, arch: Arch) -> int:
         """Return which of `cells` a valid architecture is; isomorphic ones are the same."""
         place, living, number = self._lookups

@@ -82,7 +82,8 @@ def describe(source: Source, archs: Sequence[Arch], folder: Path) -> str:
     import tomli_w
 
     space: Space = registry.load("spaces", source.space)
-    covered = len(archs) == space.size
+    whole = source.whole(space)
+    covered = len(archs) == whole
     tasks = {}
     for name, task in source.tasks.items():
         facts = {
@@ -105,7 +106,7 @@ def describe(source: Source, archs: Sequence[Arch], folder: Path) -> str:
         "space": source.space,
         "key": source.key,
         "architectures": len(archs),
-        "space_size": space.size,
+        "space_size": whole,
         "covers_space": covered,
         "missing": "What nobody measured is missing: a query raises NotMeasured, arrays hold NaN.",
         "licence": source.licence,

@@ -42,6 +42,8 @@ from nasbench_suite.tables.source import Column, Curve, Source
 _ALIGNMENT: Final = 64
 # A table of codes is kept for spaces of at most so many tuples; larger ones are hashed.
 _MOST_CODES: Final = 1 << 22
+# The strings of architectures, which no query reads, are compressed if they take more bytes.
+_MOST_TEXT: Final = 1 << 21
 
 
 def importers() -> list[str]:
@@ -218,7 +220,10 @@ class _Layout:
 
     def add(self, path: str, values: NDArray[Any], **attributes: Any) -> None:
         values = np.ascontiguousarray(values)
-        data = self.file.create_dataset(path, data=values, track_times=False)
+        packed = "gzip" if values.dtype.kind == "S" and values.nbytes > _MOST_TEXT else None
+        data = self.file.create_dataset(path, data=values, track_times=False, compression=packed)
+        if packed:
+            return
         for name, value in attributes.items():
             if value is not None:
                 data.attrs[name] = value
@@ -282,7 +287,7 @@ def _table(source: Source, space: Space, archs: Sequence[Arch]) -> tuple[bytes, 
         "space": source.space,
         "key": source.key,
         "rows": len(archs),
-        "covers_space": len(archs) == space.size,
+        "covers_space": len(archs) == source.whole(space),
         "official_order": source.archs is None,
         "bytes": len(image),
         "genes": places["genes"],

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Metric
+from nasbench_suite.spaces.base import Space
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class Source:
     derived: Sequence[str] = ()
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """What a defect refers to, such as the architectures that it concerns."""
+
+    def whole(self, space: Space) -> int:
+        """Return how many rows answer for all of the space."""
+        return space.forms if self.key == "canonical" else space.size
 
     def protocols_of(self, task: str) -> Mapping[str, Mapping[str, Any]]:
         """Return how a task is searched, by the protocols' names."""

@@ -256,6 +256,7 @@ class SpaceTests:
         for index, arch in enumerate(space):
             classes[space.canonical(arch)].append(index)
         assert all(space.index(form) == members[0] for form, members in classes.items())
+        assert space.forms == len(classes)
 
     # Features.
 

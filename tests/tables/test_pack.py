@@ -197,6 +197,35 @@ def test_canonical_key(tmp_path):
     )
 
 
+def test_a_table_of_all_canonical_forms_covers_the_space(tmp_path):
+    forms = sorted(set(map(SPACE.canonical, SPACE)))
+    assert len(forms) == SPACE.forms == 6_466
+    values = np.linspace(10, 90, len(forms))
+    changes = {"space": "nasbench201", "key": "canonical", "protocols": {}}
+    table = packed(tmp_path, **changes, archs=forms, columns=[column(values)])
+    card = tomllib.loads((table.folder / "card.toml").read_text())
+    assert table.covers_space
+    assert (card["covers_space"], card["space_size"]) == (True, 6_466)
+    assert card["tasks"]["digits"]["optimum"]["architecture"] == SPACE.format(forms[-1])
+    assert not np.isnan(table.query_many(np.arange(15_625))).any()
+    lacking = packed(
+        tmp_path, **changes, name="less", archs=forms[:-1], columns=[column(values[:-1])]
+    )
+    assert not lacking.covers_space
+
+
+def test_long_texts_are_compressed_and_nothing_else(tmp_path, monkeypatch):
+    import h5py
+
+    monkeypatch.setattr(pack, "_MOST_TEXT", 10)
+    table = packed(tmp_path)
+    with h5py.File(table.folder / "table.h5") as file:
+        assert file["architectures"].compression == "gzip"
+        assert file["architectures"][()].tolist()[0] == b"8:8:8:8:8"
+        assert file["digits/val_accuracy/12"].compression is None
+    assert table.query("8:8:8:8:8") == 50.0
+
+
 def test_a_task_may_have_protocols_of_its_own(tmp_path):
     letters = {**PROTOCOL, "description": "sees seconds", "objective": "train_seconds"}
     tasks = {
