@@ -1,7 +1,9 @@
 """What tests share: the published files, and the benchmarks of the packed table."""
 
 import os
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -24,6 +26,12 @@ def published() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"no published files in {folder}: set NASBENCH_PUBLISHED to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tfrecords() -> SimpleNamespace:
+    """What writes and reads files in the official format of NAS-Bench-101 without the suite."""
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "tables" / "tfrecords.py")))
 
 
 @pytest.fixture(scope="session")
