@@ -382,6 +382,7 @@ class Table:
         """Return the mean over all architectures that were measured, or None where it is not known.
 
         It is what a random architecture can be expected to have, where the table covers its space.
+        A table of canonical forms counts each form once, in however many ways it can be written.
 
         Raises:
             UnknownName, NotMeasured: there is no such column.

@@ -1,6 +1,7 @@
 """The tables of NAS-Bench-101, compared with their sources, and the official file format."""
 
 import base64
+import collections
 import csv
 import gzip
 import json
@@ -8,7 +9,8 @@ import json
 import numpy as np
 import pytest
 
-from nasbench_suite import Budget, load, registry, run
+from nasbench_suite import Budget, load, registry
+from nasbench_suite import run as search
 from nasbench_suite.core import DamagedInput, DataNotFound, InvalidSetting, NotMeasured
 from nasbench_suite.tables.pack import pack
 from nasbench_suite.tables.store import Table
@@ -60,7 +62,7 @@ def test_the_sample_has_one_training_and_no_more(sample, space):
 
 def test_the_sample_is_not_searched(sample):
     with pytest.raises(InvalidSetting, match="holds a sample of nasbench101"):
-        run("random_search", sample, budget=Budget(evaluations=5), seed=0)
+        search("random_search", sample, budget=Budget(evaluations=5), seed=0)
     assert sample.best(sample.protocol("standard").report) is None
 
 
@@ -306,9 +308,82 @@ def test_real_files_of_the_format(published, tmp_path, tfrecords, space):
     assert np.array_equal(table.query_many(cells, "total_seconds"), frame["total_time_s"])
 
 
+# Four vertices.
+
+
+def test_four_vertices_are_searched():
+    table = load("nasbench101_4v/cifar10")
+    assert (table.rows, table.key, table.covers_space) == (91, "canonical", True)
+    found = search("random_search", table, budget=Budget(evaluations=423), seed=0)
+    assert len({trial.arch for trial in found.trials}) > 200
+    seen = {trial.values["val_accuracy"] for trial in found.trials}
+    assert len(seen) <= 91
+    best = max(found.trials, key=lambda trial: trial.score)
+    assert best.score == table.query(best.arch, "val_accuracy", epochs=108, seed=0)
+    assert best.cost == table.query(best.arch, "train_seconds", epochs=108, seed=0)
+    for strategy in ("successive_halving", "hyperband", "bohb"):
+        budget = Budget(seconds=50_000)
+        made = search(strategy, table, budget=budget, seed=0, protocol="multi_fidelity")
+        assert {trial.epochs for trial in made.trials} >= {4, 12, 36}
+
+
+@pytest.mark.published
+def test_every_value_of_four_vertices_is_the_published_one(published, tfrecords):
+    table = load("nasbench101_4v/cifar10")
+    path = published / "ec-nas-bench/energy_4V9E.tfrecord"
+    count = collections.Counter()
+    for name, epochs, matrix, words, packed in tfrecords.contents(path):
+        run = count[name, epochs]
+        count[name, epochs] += 1
+        message = tfrecords.numbers(base64.b64decode(packed))
+        parts = [dict(tfrecords.numbers(value)) for field, value in message if field == 1]
+        whole = dict(message)
+        assert [part[1] for part in parts] == [0, 1, epochs]
+        expected = {
+            f"{split}_accuracy{ending}": part[field] * 100
+            for ending, part in zip(("_start", "_first_epoch", ""), parts, strict=True)
+            for split, field in (("train", 3), ("val", 4), ("test", 5))
+        } | {
+            "train_seconds": parts[2][2],
+            "train_energy_kwh": parts[2][6],
+            "total_seconds": whole[3],
+            "total_energy_kwh": whole[4],
+            "total_co2_g": whole[5],
+            "mean_power_w": whole[8],
+        }
+        for metric, value in expected.items():
+            found = table.query(f"{matrix}:{words}", metric, epochs=epochs, seed=run)
+            assert found == value, metric
+        assert table.query(f"{matrix}:{words}", "published_params") == whole[2]
+        assert {*expected, "published_params"} == set(table.metrics)
+    assert len(count) == 91 * 4
+    assert set(count.values()) == {3}
+
+
+@pytest.mark.published
+def test_four_vertices_by_their_makers_table(published):
+    import pandas as pd
+
+    table = load("nasbench101_4v/cifar10")
+    text = {"adjacency": str, "ops": str}
+    frame = pd.read_csv(published / "ec-nas-bench/ec_nas_4v_5v.csv.gz", dtype=text)
+    frame = frame[frame["file"] == "energy_4V9E"]
+    columns = {f"end_{split}": f"{split}_accuracy" for split in ("val", "test", "train")}
+    for (epochs, run), group in frame.groupby(["epochs", "repeat"]):
+        cells = [f"{row.adjacency}:{row.ops}" for row in group.itertuples()]
+        assert len(cells) == 91
+        for column, metric in columns.items():
+            found = table.query_many(cells, metric, epochs=epochs, seed=run)
+            assert np.array_equal(found, group[column].to_numpy() * 100)
+        energy = table.query_many(cells, "total_energy_kwh", epochs=epochs, seed=run)
+        assert np.array_equal(energy, group["total_energy_kwh"])
+        params = table.query_many(cells, "published_params")
+        assert np.array_equal(params, group["params"])
+
+
 @pytest.mark.published
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["nasbench101_sample"])
+@pytest.mark.parametrize("name", ["nasbench101_sample", "nasbench101_4v"])
 def test_packing_again_gives_the_same_bytes(published, tmp_path, name):
     folder = pack(name, published, tmp_path / name)
     table = Table.open(name)

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nasbench_suite import registry
 from nasbench_suite.core import Metric
 from nasbench_suite.spaces.nasbench101 import Nasbench101
 from nasbench_suite.tables.importers._nasbench101 import (
+    CITATION,
     END,
     MIDDLE,
     PARAMS,
+    SHARES,
+    VERTEX_ORDER,
     Quantity,
     Trainings,
     accuracies,
+    protocols,
 )
 from nasbench_suite.tables.source import Inputs, Source, Task
 
@@ -39,10 +43,8 @@ _QUANTITIES: Final = (
         Metric("total_seconds", "s", "min", None, "seconds of training and evaluation together"), 3
     ),
 )
-_DEFECTS: Final = (
-    "published_params is of the cell as the benchmark wrote it. Channels that cannot be shared "
-    "evenly go to the first vertices, so that isomorphic cells may differ in their parameters.",
-    "Runs are numbered in the order of the file; the seeds of the trainings are not in it.",
+_SEEDS: Final = (
+    "Runs are numbered in the order of the file; the seeds of the trainings are not in it."
 )
 
 
@@ -75,47 +77,10 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
         columns=list(found.columns("cifar10", f"{name}, trained on 40,000 images")),
         protocols=protocols(found.lengths),
         licence="Apache-2.0",
-        citations=(
-            "C. Ying, A. Klein, E. Christiansen, E. Real, K. Murphy and F. Hutter. NAS-Bench-101: "
-            "Towards Reproducible Neural Architecture Search. ICML 2019.",
-        ),
+        citations=(CITATION,),
         inputs=inputs.noted(),
         archs=[tuple(space.cells[number].tolist()) for number in found.numbers],
         key="canonical",
-        defects=_DEFECTS,
-        derived=("Accuracies were published as shares, and are 100 times as much here.",),
+        defects=(VERTEX_ORDER, _SEEDS),
+        derived=(SHARES,),
     )
-
-
-def protocols(lengths: list[int]) -> dict[str, Any]:
-    """Return how the trainings of these lengths are searched.
-
-    A search sees a single training, as in the paper, section 4: what is noise to it is none to
-    the score, which is a mean.
-    """
-    longest = lengths[-1]
-    common = {
-        "objective": "val_accuracy",
-        "seed": 0,
-        "cost": "train_seconds",
-        "report": {"metric": "test_accuracy", "epochs": longest, "seed": "mean"},
-        "continues": False,
-    }
-    reported = f"reported is test_accuracy after {longest} epochs, the mean of all trainings."
-    standard = {
-        "description": f"A search sees val_accuracy of run 0 after {longest} epochs and pays its "
-        f"seconds; {reported}",
-        "epochs": [longest],
-        **common,
-    }
-    if len(lengths) == 1:
-        return {"standard": standard}
-    return {
-        "standard": standard,
-        "multi_fidelity": {
-            "description": "A search sees val_accuracy of run 0 and chooses the length of each "
-            f"training, which starts anew and is paid whole; {reported}",
-            "epochs": lengths,
-            **common,
-        },
-    }

@@ -16,6 +16,13 @@ import numpy as np
 from nasbench_suite import registry
 from nasbench_suite.core import DamagedInput, Floats, InvalidArchitecture, Metric
 from nasbench_suite.spaces.nasbench101 import OPERATIONS, Nasbench101
+from nasbench_suite.tables.importers._nasbench101 import (
+    CITATION,
+    EPOCHS,
+    PARAMS,
+    SHARES,
+    VERTEX_ORDER,
+)
 from nasbench_suite.tables.source import Column, Inputs, Source, Task
 
 _FOLDER: Final = "nasbench-vis"
@@ -27,9 +34,8 @@ _REPOSITORIES: Final = {
         "licence": "ISC (the repository); the figures are NAS-Bench-101's, Apache-2.0",
     }
 }
-_EPOCHS: Final = (4, 12, 36, 108)
 _LISTS: Final = (
-    *(f"{epochs}_final_validation_accuracy" for epochs in _EPOCHS),
+    *(f"{epochs}_final_validation_accuracy" for epochs in EPOCHS),
     "final_training_time",
     "trainable_parameters",
 )
@@ -50,8 +56,7 @@ _DEFECTS: Final = (
     "and 10,000 in one piece further on. A hash knows nothing of its cell, so the sample is fair.",
     "Of the three trainings of each cell one was published, and nobody says which. No test and no "
     "training accuracy is among it, and seconds only of the trainings of 108 epochs.",
-    "published_params is of the cell as the benchmark wrote it. Channels that cannot be shared "
-    "evenly go to the first vertices, so that isomorphic cells may differ in their parameters.",
+    VERTEX_ORDER,
 )
 
 
@@ -85,7 +90,7 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
                 "val_accuracy", "%", "max", "validation", "top-1 accuracy on 10,000 images held out"
             ),
             Metric("train_seconds", "s", "min", None, "seconds of training"),
-            Metric("published_params", "count", "min", None, "parameters as they were published"),
+            PARAMS,
         ),
         columns=[
             *(
@@ -97,22 +102,19 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
                     counts=1,
                     origin=f"{origin}, trained on 40,000 images",
                 )
-                for place, epochs in enumerate(_EPOCHS)
+                for place, epochs in enumerate(EPOCHS)
             ),
             Column("cifar10", "train_seconds", values[:, 4], epochs=108, counts=1, origin=origin),
-            Column("cifar10", "published_params", values[:, 5], origin=origin),
+            Column("cifar10", PARAMS.name, values[:, 5], origin=origin),
         ],
         protocols=_PROTOCOLS,
         licence="Apache-2.0",
-        citations=(
-            "C. Ying, A. Klein, E. Christiansen, E. Real, K. Murphy and F. Hutter. NAS-Bench-101: "
-            "Towards Reproducible Neural Architecture Search. ICML 2019.",
-        ),
+        citations=(CITATION,),
         inputs=inputs.noted(),
         archs=[tuple(space.cells[number[name]].tolist()) for name in hashes],
         key="canonical",
         defects=_DEFECTS,
-        derived=("Accuracies were published as shares, and are 100 times as much here.",),
+        derived=(SHARES,),
     )
 
 
