@@ -57,16 +57,24 @@ class Evaluator:
                 f"the strategy asked for {shown(asked)} epochs, and protocol {protocol.name} has "
                 f"{', '.join(map(str, protocol.epochs)) or 'none'}"
             )
+        try:
+            value = self._query(arch, protocol.objective, epochs=epochs, seed=protocol.seed)
+        except NotMeasured:
+            value = None
         cost = 1.0
         if protocol.cost is not None:
-            cost = self._query(arch, protocol.cost, epochs=epochs, seed=protocol.seed)
+            try:
+                cost = self._query(arch, protocol.cost, epochs=epochs, seed=protocol.seed)
+            except NotMeasured:
+                # What a training that failed at once has cost may be known to nobody.
+                if value is not None:
+                    raise
+                cost = 0.0
             if protocol.continues:
                 before = self._paid.get(arch, 0.0)
                 self._paid[arch] = max(before, cost)
                 cost = max(0.0, cost - before)
-        try:
-            value = self._query(arch, protocol.objective, epochs=epochs, seed=protocol.seed)
-        except NotMeasured:
+        if value is None:
             return Trial(number, arch, epochs, {}, cost, "failed", -np.inf)
         return Trial(
             number, arch, epochs, {protocol.objective: value}, cost, "ok", self._sign * value

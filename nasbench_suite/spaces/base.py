@@ -37,6 +37,9 @@ class Space(ABC):
     genes: ClassVar[tuple[int, ...]]
     """The number of choices of each gene."""
 
+    pool: ClassVar[bool] = False
+    """Whether it is a list of what was measured, in which neighbours are those most alike."""
+
     @abstractmethod
     def parse(self, text: str) -> Arch:
         """Return the architecture that the original benchmark writes as `text`.

@@ -46,13 +46,15 @@ _GIVEN: Final = frozenset({"space"})
 
 
 def encoding_of(space: Space, encoding: str) -> str:
-    """Return an encoding of a space, `one_hot` in place of `path` where it has no paths.
+    """Return an encoding of a space; where it has no paths, `features` or `one_hot` for `path`.
 
     Raises:
         InvalidSetting: the space has no such encoding.
     """
     chosen = one_of("encoding", encoding, dict.fromkeys((*space.encodings, "path")))
-    return chosen if chosen in space.encodings else "one_hot"
+    # A pool has no paths, and indicators of its one gene say nothing of what is alike.
+    kinds = (chosen, "features", "one_hot")
+    return next(kind for kind in kinds if kind in space.encodings)
 
 
 def check_size(parameters: int) -> None:

@@ -1,0 +1,93 @@
+"""NAS-Bench-NLP: the 14,322 recurrent cells that were trained on Penn Treebank.
+
+Klyuchnikov et al., "NAS-Bench-NLP: Neural Architecture Search Benchmark for Natural Language
+Processing", IEEE Access 2022, and fmsnew/nas-bench-nlp-release. The cells were drawn from a space
+of some 10^53, of which nothing else was measured: the space here is their list. A cell is a graph
+of operations on the input `x` and the states before, `h_prev_0` to `h_prev_2`, which makes the new
+states `h_new_0` and so on; the list beside this file has a line a cell, in the order of its number.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from nasbench_suite.core import Arch, Ints
+from nasbench_suite.spaces._pool import Pool
+
+Recipe = Mapping[str, tuple[str, tuple[str, ...]]]
+"""Of each node its operation and what that reads."""
+
+OPERATIONS: Final = (
+    "linear",
+    "blend",
+    "elementwise_prod",
+    "elementwise_sum",
+    "activation_tanh",
+    "activation_sigm",
+    "activation_leaky_relu",
+)
+_LIST: Final = Path(__file__).with_name("nasbench_nlp.txt.gz")
+_KINDS: Final = {kind: place for place, kind in enumerate((*OPERATIONS, "x", "state"))}
+
+
+class NasbenchNlp(Pool):
+    """The cells; an architecture is the place in the list of their published numbers."""
+
+    name = "nasbench_nlp"
+    genes = (14_322,)
+
+    @cached_property
+    def _lines(self) -> list[tuple[str, str]]:
+        text = gzip.decompress(_LIST.read_bytes()).decode("ascii")
+        parts = (line.partition(" ") for line in text.split("\n"))
+        return [(name, cell) for name, _, cell in parts]
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """The numbers of the published recipes, ascending."""
+        return [name for name, _ in self._lines]
+
+    def recipe(self, arch: Arch) -> Recipe:
+        """Return the operation of each node of a cell, and what it reads, as published."""
+        return read(self._lines[arch[0]][1])
+
+    @cached_property
+    def features(self) -> Ints:
+        """How many nodes, new states and longest path, then edges by what they join, 66 features.
+
+        An edge leads from one of seven operations, `x` or an old state to one of the operations.
+        """
+        return np.array([_features(read(cell)) for _, cell in self._lines])
+
+
+def written(recipe: Recipe) -> str:
+    """Return a cell as a line of the list: `f=linear(x,h_prev_0);h_new_0=activation_tanh(f)`."""
+    return ";".join(f"{node}={kind}({','.join(read)})" for node, (kind, read) in recipe.items())
+
+
+def read(cell: str) -> Recipe:
+    """Return the cell of a line of the list."""
+    found = {}
+    for part in cell.split(";"):
+        node, _, rest = part.partition("=")
+        kind, _, inputs = rest.rstrip(")").partition("(")
+        found[node] = kind, tuple(inputs.split(","))
+    return found
+
+
+def _features(recipe: Recipe) -> list[int]:
+    edges = np.zeros((len(_KINDS), len(OPERATIONS)), dtype=np.int64)
+    depth: dict[str, int] = {}
+    for node, (kind, inputs) in recipe.items():
+        for source in inputs:
+            before = recipe[source][0] if source in recipe else "x" if source == "x" else "state"
+            edges[_KINDS[before], _KINDS[kind]] += 1
+        depth[node] = 1 + max(depth.get(source, 0) for source in inputs)
+    states = sum(node.startswith("h_new_") for node in recipe)
+    return [len(recipe), states, max(depth.values()), *edges.ravel().tolist()]
