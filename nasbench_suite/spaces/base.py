@@ -235,5 +235,5 @@ class Space(ABC):
         return genes.astype(np.float64)
 
     def _encode_one_hot(self, genes: Ints) -> Floats:
-        columns = [np.eye(n)[genes[:, place]] for place, n in enumerate(self.genes)]
-        return np.concatenate(columns, axis=1)
+        columns = [genes[:, [place]] == np.arange(n) for place, n in enumerate(self.genes)]
+        return np.concatenate(columns, axis=1).astype(np.float64)

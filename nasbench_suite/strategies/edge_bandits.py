@@ -125,10 +125,17 @@ class EdgeBandits(Strategy):
         """Set the gains to the least-squares solution over the recent joint actions."""
         count = min(self._told, len(self._scores))
         actions, rewards = self._actions[:count], self._reward(self._scores[:count])
-        square = actions.T @ actions
+        aims = rewards - rewards.mean()
+        # The same solution either way: a gene of thousands of choices has more of them than the
+        # window has trials.
+        wide = actions.shape[1] > len(self._scores)
+        square = actions @ actions.T if wide else actions.T @ actions
         # Each agent's indicators add up to one, so many solutions fit: a little weight on small
         # gains picks the smallest.
         square.flat[:: len(square) + 1] += _RIDGE
-        solution = np.linalg.solve(square, actions.T @ (rewards - rewards.mean()))
+        if wide:
+            solution = actions.T @ np.linalg.solve(square, aims)
+        else:
+            solution = np.linalg.solve(square, actions.T @ aims)
         # Gains of the whole window, so that confidence grows with what was seen.
         self._gains = solution * count
