@@ -256,6 +256,17 @@ def test_reinforce_gives_up_on_what_a_space_refuses():
     assert set(asked) == {(0, 0), (0, 1), (1, 0)}
 
 
+def test_bandits_solve_the_same_least_squares_where_choices_outnumber_trials():
+    solutions = []
+    for window in (29, 31):
+        strategy = make("edge_bandits", window=window)
+        # Of these trials both windows hold all.
+        play(strategy, hits, 20)
+        solutions.append(strategy._gains)
+    assert np.abs(solutions[0]).max() > 0
+    assert np.allclose(*solutions, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("credit", ["least_squares", "adversarial"])
 def test_bandits_gain_where_they_were_paid(credit):
     strategy = make("edge_bandits", credit=credit)

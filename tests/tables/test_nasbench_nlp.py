@@ -7,8 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from nasbench_suite import Budget, load, run
-from nasbench_suite.core import DamagedInput, NotMeasured
+from nasbench_suite import Budget, compare, load, run
+from nasbench_suite.core import DamagedInput, NotMeasured, Proposal
+from nasbench_suite.experiments.search import Evaluator
+from nasbench_suite.scoring.summary import summarise
 from nasbench_suite.tables.pack import pack
 from nasbench_suite.tables.store import Table
 
@@ -119,8 +121,31 @@ def test_short_trainings_are_continued_and_failures_cost_what_they_ran(table, st
 def test_a_failure_that_nobody_timed_costs_nothing(table):
     unknown = np.flatnonzero(np.isnan(table.query_many(np.arange(14_322), "train_seconds")))
     assert len(unknown) == 65
-    with pytest.raises(NotMeasured):
-        table.query(int(unknown[0]), "val_loss", epochs=1)
+    evaluate = Evaluator(table, table.protocol("multi_fidelity"))
+    for number in unknown.tolist():
+        trial = evaluate(0, Proposal((number,), 1))
+        assert (trial.status, trial.cost, trial.values) == ("failed", 0.0, {})
+
+
+def test_less_is_better_all_the_way_to_the_report(table, tmp_path):
+    made = compare(
+        ["nasbench_nlp/penn_treebank"],
+        ["random_search", "regularized_evolution"],
+        budget=Budget(evaluations=150),
+        seeds=3,
+        out=tmp_path / "compared",
+    )
+    scores = summarise(made).scores
+    assert len(scores) == 2
+    optimum = table.best(table.protocol("standard").report)
+    average = table.average(table.protocol("standard").report)
+    for score in scores:
+        assert optimum <= score.mean < average
+        assert score.regret == pytest.approx(score.mean - optimum)
+        assert score.relative_improvement == pytest.approx(100 * (average - score.mean) / average)
+    for made_run in made.runs("nasbench_nlp/penn_treebank", "random_search"):
+        least = min(t.values["val_loss"] for t in made_run.trials if t.status == "ok")
+        assert max(t.score for t in made_run.trials) == -least
 
 
 def test_a_log_that_is_none_is_named(tmp_path):

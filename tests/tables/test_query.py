@@ -539,7 +539,7 @@ def test_frame_does_not_write_into_the_table(cifar10):
     ("asked", "near"),
     [
         ("nasbench201/cifar1O", "nasbench201/cifar10"),
-        ("nasbench101/cifar10", "nasbench201/cifar10"),
+        ("nasbench202/cifar10", "nasbench201/cifar10"),
         ("cifar100", "nasbench201/cifar100"),
         ("NASBench201/CIFAR10", "nasbench201/cifar10"),
         ("nasbench201", "nasbench201/cifar10"),
