@@ -22,10 +22,9 @@ from nasbench_suite.experiments.run import run
 from nasbench_suite.registry import Named
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.scores import Score
-from nasbench_suite.scoring.summary import summarise
+from nasbench_suite.scoring.summary import CHANCE, summarise
 from nasbench_suite.strategies.base import FidelityStrategy
 
-CHANCE: Final = "random_search"
 SECONDS: Final[Mapping[str, float]] = {
     "nasbench201/cifar10": 40_000,
     "nasbench201/cifar100": 80_000,

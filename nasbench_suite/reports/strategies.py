@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nasbench_suite.campaigns.strategies import CHANCE, UNLEARNED, Panel, Portrait
+from nasbench_suite.campaigns.strategies import UNLEARNED, Panel, Portrait
 from nasbench_suite.core import MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.scores import Score
+from nasbench_suite.scoring.summary import CHANCE
 
 PAGE: Final = "strategies.md"
 FIGURES: Final = "strategies"

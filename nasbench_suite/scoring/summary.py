@@ -245,7 +245,7 @@ def _task(
         checkpoints={s: _checkpoints(runs, axis, end) for s, runs in made.items()},
         overhead={s: float(np.mean([run.overhead for run in runs])) for s, runs in made.items()},
         odds=_odds({s: sign * values for s, values in finals.items()}),
-        ranks=_ranks({s: (runs, sign) for s, runs in made.items()}, axis, end),
+        ranks=_ranks(made, sign, axis, end),
     )
 
 
@@ -278,10 +278,10 @@ def _odds(finals: dict[str, Floats]) -> dict[str, Odds]:
     }
 
 
-def _ranks(made: dict[str, tuple[list[Steps], float]], axis: str, end: float) -> dict[str, Floats]:
+def _ranks(made: dict[str, list[Steps]], sign: float, axis: str, end: float) -> dict[str, Floats]:
     """Return the rank that each can expect along the axis; equal as long as none has a value."""
     grid = _shares() * (1.0 if math.isnan(end) else end)
-    values = np.stack([sign * values_at(runs, axis, grid) for runs, sign in made.values()])
+    values = np.stack([sign * values_at(runs, axis, grid) for runs in made.values()])
     return dict(zip(made, expected_ranks(values), strict=True))
 
 
