@@ -872,7 +872,7 @@ def test_damaged_inputs(inputs, published, nasbench, tmp_path, file, content):
 
 
 def test_pack_from_nothing(refused, tmp_path):
-    for source, says in ((tmp_path / "nothing", "is not a folder"), (tmp_path, "is not there")):
+    for source, says in ((tmp_path / "nothing", "is not there"), (tmp_path, "is not there")):
         message = refused("pack", "nasbench201", "--from", source, "--out", tmp_path / "table")
         assert says in message
     assert "did you mean nasbench201" in refused("pack", "nasbench20", "--from", tmp_path)

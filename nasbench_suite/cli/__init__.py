@@ -90,7 +90,7 @@ def _add_look(verb: _Verb) -> None:
 
     sub = verb("pack", "look", "pack_table", "make a table of published files")
     sub.add_argument("importer", help="the format, such as nasbench201")
-    sub.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR")
+    sub.add_argument("--from", dest="source", type=Path, required=True, metavar="PATH")
     sub.add_argument("--out", type=Path, metavar="DIR", help="default: the table's own place")
 
 

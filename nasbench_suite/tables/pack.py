@@ -64,7 +64,7 @@ def pack(
 
     Args:
         name: an importer, one of `importers()`.
-        source: the folder with the published files.
+        source: the folder with the published files, or the one file of a format that is one.
         out: the folder to write; by default the table's place in `$NASBENCH_DATA` or the checkout.
         progress: called with the name of each file before it is read.
 
@@ -80,8 +80,8 @@ def pack(
     if name not in importers():
         raise UnknownName("importer", name, importers())
     source = Path(source)
-    if not source.is_dir():
-        raise DataNotFound(f"{source} is not a folder: name the one with the published files")
+    if not source.exists():
+        raise DataNotFound(f"{source} is not there: name the published file, or their folder")
     module = importlib.import_module(f"nasbench_suite.tables.importers.{name}")
     last = [str(source)]
 
