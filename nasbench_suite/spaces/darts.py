@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces.base import Space
 
@@ -148,13 +148,17 @@ class Darts(Space):
             edges: list[Edge] = []
             for node, first in zip(NODES, _FIRST_EDGES, strict=True):
                 named = f"{_PREFIX}inputs_node_{cell}_{node}"
-                sources = "0_1" if node == NODES[0] else str(values.get(named))
-                if not re.fullmatch("[0-4]_[0-4]", sources):
-                    raise self._wrong(f"{named} is {sources}, which is not two nodes as 0_2")
+                sources = "0_1" if node == NODES[0] else values.get(named)
+                if not isinstance(sources, str) or not re.fullmatch("[0-4]_[0-4]", sources):
+                    raise self._wrong(
+                        f"{named} is {shown(sources)}, which is not two nodes as '0_2'"
+                    )
                 for source in map(int, sources.split("_")):
                     name = f"{_PREFIX}edge_{cell}_{first + source}"
                     if values.get(name) not in _NUMBERS:
-                        raise self._wrong(f"{name} is {values.get(name)!r}, which is no operation")
+                        raise self._wrong(
+                            f"{name} is {shown(values.get(name))}, which is no operation"
+                        )
                     edges.append((values[name], source))
             cells.append(edges)
         return self.from_genotype(*cells)
