@@ -544,7 +544,7 @@ def test_an_unknown_space(tmp_path):
 def test_unknown_importer_and_missing_folder(tmp_path):
     with pytest.raises(UnknownName, match="nasbench201"):
         pack.pack("nasbench20l", tmp_path)
-    with pytest.raises(DataNotFound, match="not a folder"):
+    with pytest.raises(DataNotFound, match="nothing is not there"):
         pack.pack("nasbench201", tmp_path / "nothing")
     with pytest.raises(DataNotFound, match=r"mini-bench-arch-cell-accs\.pd"):
         pack.pack("nasbench201", tmp_path, tmp_path / "out")
