@@ -54,7 +54,7 @@ def test_converting_records(side_by_side, official, tmp_path):
     side_by_side("pack, 100,000 official records of NAS-Bench-101", ours, rounds=1, limit=30.0)
 
 
-FILES = 24
+FILES = 96
 
 
 @pytest.fixture(scope="module")
@@ -89,4 +89,4 @@ def test_reading_files_of_nats_bench(side_by_side, beside, nats):
 
     what = "pack, an architecture's official file of NATS-Bench"
     peer = beside("nats_bench", theirs, FILES)
-    side_by_side(what, ours, peer, count=FILES, rounds=10, limit=10e-3)
+    side_by_side(what, ours, peer, count=FILES, rounds=5, limit=10e-3)
