@@ -274,12 +274,7 @@ class Trainings:
             tasks=_TASKS,
             metrics=_metrics(),
             columns=list(self._columns(order)),
-            curves=[
-                Curve(
-                    task, metric, self._possible(metric, rows.ordered(order), order), self._origin
-                )
-                for (task, metric, _), rows in sorted(self._curves.items())
-            ],
+            curves=list(self._learning(order)),
             protocols=_protocols(lengths),
             licence="MIT",
             citations=(citation,),
@@ -301,13 +296,21 @@ class Trainings:
             for reading in readings
             for kind in _KINDS
         } | {(task, _SECONDS.name): readings[-1].data for task, readings in _READINGS.items()}
-        for (task, metric, epochs), rows in sorted(self._finals.items()):
+        for task, metric, epochs in sorted(self._finals):
+            rows = self._finals.pop((task, metric, epochs))
             values = self._possible(metric, rows.ordered(order), order)
             trained = data[task, metric], epochs
             seeds = () if trained in self._mixed else tuple(self._seeds[trained])
             yield Column(task, metric, values, epochs=epochs, origin=self._origin, seeds=seeds)
         for (task, kind), rows in self._costs.items():
             yield Column(task, _COSTS[kind].name, rows.ordered(order)[:, 0], origin=self._origin)
+
+    def _learning(self, order: NDArray[np.intp]) -> Iterator[Curve]:
+        # All curves are a gigabyte, and need not be there twice.
+        for place in sorted(self._curves):
+            task, metric, _ = place
+            values = self._curves.pop(place).ordered(order)
+            yield Curve(task, metric, self._possible(metric, values, order), self._origin)
 
     def _possible(self, metric: str, values: Floats, order: NDArray[np.intp]) -> Floats:
         """Return the values, none of which is impossible."""
