@@ -67,8 +67,11 @@ class Benchmark(Protocol):
     def best(self, question: core.Question) -> float | None:
         """Return the best value of the whole space, or None where it is not known."""
 
+    def worst(self, question: core.Question) -> float | None:
+        """Return the worst value of the whole space, or None where it is not known."""
+
     def average(self, question: core.Question) -> float | None:
-        """Return the mean over the whole space, or None where it is not known."""
+        """Return what a random architecture is expected to have, or None where it is not known."""
 
 
 def names() -> dict[str, tuple[Path, str]]:

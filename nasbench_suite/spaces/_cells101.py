@@ -138,6 +138,18 @@ def tables() -> Tables:
     return made
 
 
+@cache
+def copies() -> Ints:
+    """Return of each canonical cell how many valid matrices and operations make it, (cells,)."""
+    known = tables()
+    # Matrices of one shape and one set of living vertices make the same cells.
+    kinds, matrices = np.unique(known.place[known.matrices], return_counts=True)
+    living = known.operations.reshape(-1, LABELLINGS)[kinds & 31]
+    cells = known.number[(kinds >> 5)[:, None] + living]
+    counts = np.bincount(cells.ravel(), np.repeat(matrices, LABELLINGS), len(known.cells))
+    return counts.astype(np.int64)
+
+
 def _alive() -> NDArray[np.uint8]:
     """Return the set of living vertices of each matrix, a bit a vertex.
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from operator import gt, mul
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench_suite.core import (
     Arch,
@@ -85,7 +87,19 @@ class Space(ABC):
     @cached_property
     def forms(self) -> int:
         """The number of canonical forms; a space that is too large to go through knows its own."""
-        return len(set(map(self.canonical, self)))
+        return len(self._copies)
+
+    def copies(self, archs: Sequence[Arch] | NDArray[Any]) -> Ints:
+        """Return how many architectures have the canonical form of each, (architectures,).
+
+        A uniform draw has this form with so many chances in `size`.
+        """
+        forms = [self.canonical(tuple(arch)) for arch in np.asarray(archs).tolist()]
+        return np.array([self._copies[form] for form in forms], dtype=np.int64)
+
+    @cached_property
+    def _copies(self) -> Counter[Arch]:
+        return Counter(map(self.canonical, self))
 
     @cached_property
     def tuples(self) -> int:
@@ -237,3 +251,19 @@ class Space(ABC):
     def _encode_one_hot(self, genes: Ints) -> Floats:
         columns = [genes[:, [place]] == np.arange(n) for place, n in enumerate(self.genes)]
         return np.concatenate(columns, axis=1).astype(np.float64)
+
+
+class Numbered(Space):
+    """A space that numbers its canonical forms, from 0 to `forms` - 1, without a list of them."""
+
+    @abstractmethod
+    def number(self, arch: Arch) -> int:
+        """Return the number of a valid architecture's canonical form; isomorphic ones share it."""
+
+    @abstractmethod
+    def numbers(self, archs: Sequence[Arch] | NDArray[Any]) -> Ints:
+        """Return `number` of each architecture, an array (architectures,).
+
+        Raises:
+            InvalidArchitecture: one is not of the space; the message says which, and why.
+        """

@@ -30,7 +30,7 @@ from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _cells101 as cells101
 from nasbench_suite.spaces._cells101 import EDGES, LABELLINGS, MAX_EDGES, VERTICES
-from nasbench_suite.spaces.base import Space
+from nasbench_suite.spaces.base import Numbered
 
 OPERATIONS: Final = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 
@@ -52,7 +52,7 @@ _SHAPE: Final = (
 )
 
 
-class Nasbench101(Space):
+class Nasbench101(Numbered):
     """The cells; an architecture is the 21 edges of `EDGES`, then the five operations."""
 
     name = "nasbench101"
@@ -156,6 +156,10 @@ class Nasbench101(Space):
         living = tables.operations[(place & 31) * LABELLINGS + operations]
         found: Ints = tables.number[(place >> 5) + living].astype(np.int64)
         return found
+
+    def copies(self, archs: Sequence[Arch] | NDArray[Any]) -> Ints:
+        """Return in how many ways the cell of each architecture is written, (architectures,)."""
+        return cells101.copies()[self.numbers(archs)]
 
     def canonical(self, arch: Arch) -> Arch:
         """Return the isomorphic architecture that comes first, which has no dead vertex.

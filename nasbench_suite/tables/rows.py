@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, InvalidArchitecture, NotMeasured, whole
-from nasbench_suite.spaces.base import Space
+from nasbench_suite.spaces.base import Numbered, Space
 from nasbench_suite.tables.layout import Mapped
 
 # A tuple of types is quicker to test than their union, which is made anew each time.
@@ -84,6 +84,8 @@ class Rows:
                     return archs.astype(np.intp, copy=False)
             elif not self._canonical and self._by_code is not None:
                 return self._of_many_genes(archs)
+            elif self._canonical and isinstance(self.space, Numbered):
+                return np.asarray(self._by_number)[self.space.numbers(archs)]
         rows = np.empty(len(archs), dtype=np.intp)
         for place, arch in enumerate(archs):
             try:
@@ -111,6 +113,9 @@ class Rows:
 
     def _of_genes(self, genes: Arch) -> int:
         if self._canonical:
+            if isinstance(self.space, Numbered):
+                numbered: int = self._by_number[self.space.number(genes)]
+                return numbered
             genes = self.space.canonical(genes)
         if self._by_code is None:
             return self._by_genes.get(genes, -1)
@@ -152,6 +157,17 @@ class Rows:
         found = self._mapped.array(offset, dtype, (self.space.tuples,)).astype(np.intp)
         if found.min() < -1 or found.max() >= self.count:
             raise self._mapped.damaged("rows beyond the last")
+        return memoryview(found.data)
+
+    @cached_property
+    def _by_number(self) -> memoryview:
+        """The row of each numbered canonical form; -1 for one that the table does not hold."""
+        assert isinstance(self.space, Numbered)
+        found = np.full(self.space.forms, -1, dtype=np.intp)
+        try:
+            found[self.space.numbers(self.genes)] = np.arange(self.count)
+        except InvalidArchitecture as error:
+            raise self._mapped.damaged(error) from None
         return memoryview(found.data)
 
     @cached_property

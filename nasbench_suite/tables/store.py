@@ -8,29 +8,16 @@ means is fixed in ARCHITECTURE.md, "What a query means".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_suite import registry, resources
-from nasbench_suite.core import (
-    Floats,
-    InvalidSetting,
-    Metric,
-    NotMeasured,
-    Protocol,
-    Question,
-    Record,
-    Seed,
-    UnknownName,
-)
-from nasbench_suite.spaces.base import Space
-from nasbench_suite.tables.columns import Columns
-from nasbench_suite.tables.layout import INDEX, Mapped, read_index
-from nasbench_suite.tables.rows import Rows
+from nasbench_suite import resources
+from nasbench_suite.core import Floats, InvalidSetting, NotMeasured, Record, Seed, UnknownName
+from nasbench_suite.tables.contents import Contents
+from nasbench_suite.tables.layout import INDEX, read_index
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +35,7 @@ class _Remembered(dict[Any, Any]):
         return value
 
 
-class Table:
+class Table(Contents):
     """Measured results of the architectures of one space on one task; it never changes."""
 
     source = "table"
@@ -60,19 +47,7 @@ class Table:
             DamagedTable: the file is not of the size that the index gives.
             DataNotFound: the folder has no table file.
         """
-        mapped = Mapped(folder, index["bytes"])
-        self.folder = folder
-        self.task = task
-        self.name: str = index["name"]
-        self.key: str = index["key"]
-        self.rows: int = index["rows"]
-        self.covers_space: bool = index["covers_space"]
-        self.space: Space = registry.load("spaces", index["space"])
-        self.benchmark = f"{index['space']}/{task}"
-        self._mapped = mapped
-        self._task_index: dict[str, Any] = index["tasks"][task]
-        self._rows = Rows(mapped, index, self.space)
-        self._columns = Columns(mapped, self._task_index, self.rows, self.benchmark)
+        super().__init__(folder, task, index)
         # What `query` has been asked before: the row of an architecture, the column of a question.
         self._row_of = _Remembered(self._rows.find)
         # Numbers below this are rows as they stand.
@@ -101,63 +76,6 @@ class Table:
 
     def __repr__(self) -> str:
         return f"<Table {self.benchmark}: {self.rows:,} architectures>"
-
-    # What there is to ask.
-
-    @property
-    def reported(self) -> str:
-        """The metric that a query without one asks for."""
-        return self._columns.reported
-
-    @cached_property
-    def metrics(self) -> dict[str, Metric]:
-        """The metrics of the task, by name."""
-        return {name: Metric(name, *entry[:4]) for name, entry in self._columns.metrics.items()}
-
-    @cached_property
-    def protocols(self) -> dict[str, Protocol]:
-        """The protocols of the task, by name."""
-        try:
-            return {
-                name: Protocol(
-                    name=name,
-                    description=entry["description"],
-                    objective=entry["objective"],
-                    epochs=tuple(entry["epochs"]),
-                    seed=entry["seed"],
-                    cost=entry.get("cost"),
-                    report=Question(**{"epochs": None, **entry["report"]}),
-                    continues=entry["continues"],
-                )
-                for name, entry in self._task_index["protocols"].items()
-            }
-        except TypeError as error:
-            raise self._mapped.damaged(error) from None
-
-    def protocol(self, name: str) -> Protocol:
-        """Return the protocol of a name.
-
-        Raises:
-            UnknownName: the benchmark has none of this name.
-        """
-        if name not in self.protocols:
-            raise UnknownName("protocol", name, self.protocols, f" on {self.benchmark}")
-        return self.protocols[name]
-
-    def epochs(self, metric: str) -> tuple[int | None, ...]:
-        """Return the epochs at which a metric was measured, ascending; `(None,)` if it has none.
-
-        Raises:
-            UnknownName: the benchmark has no such metric.
-        """
-        return tuple(place.epochs for place in self._columns.places(metric))
-
-    @cached_property
-    def data(self) -> str:
-        """The sha256 of the table file, computed from its bytes."""
-        import hashlib
-
-        return hashlib.sha256(self._mapped.bytes).hexdigest()
 
     # The query.
 
@@ -361,36 +279,6 @@ class Table:
             columns[name] = self._columns.values(name, at, seed).astype(np.float64)
         index = pd.Index([self._rows.text(row) for row in range(self.rows)], name="architecture")
         return pd.DataFrame(columns, index=index)
-
-    def best(self, question: Question) -> float | None:
-        """Return the best value in the table, or None where it is not known.
-
-        The best of a table that does not cover its space need not be that of the space.
-
-        Raises:
-            UnknownName, NotMeasured: there is no such column.
-        """
-        if not self.covers_space:
-            return None
-        values = self._columns.values(question.metric, question.epochs, question.seed)
-        if np.isnan(values).all():
-            return None
-        least = self.metrics[question.metric].direction == "min"
-        return float(np.nanmin(values) if least else np.nanmax(values))
-
-    def average(self, question: Question) -> float | None:
-        """Return the mean over all architectures that were measured, or None where it is not known.
-
-        It is what a random architecture can be expected to have, where the table covers its space.
-        A table of canonical forms counts each form once, in however many ways it can be written.
-
-        Raises:
-            UnknownName, NotMeasured: there is no such column.
-        """
-        values = self._columns.values(question.metric, question.epochs, question.seed)
-        if not self.covers_space or np.isnan(values).all():
-            return None
-        return float(np.nanmean(values, dtype=np.float64))
 
     def _row(self, arch: Any) -> int:
         """Return the row of an architecture; a list of genes cannot be remembered."""

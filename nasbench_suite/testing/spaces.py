@@ -265,6 +265,8 @@ class SpaceTests:
             classes[space.canonical(arch)].append(index)
         assert all(space.index(form) == members[0] for form, members in classes.items())
         assert space.forms == len(classes)
+        firsts = [space.at(members[0]) for members in classes.values()]
+        assert space.copies(firsts).tolist() == [len(members) for members in classes.values()]
 
     # Features.
 
