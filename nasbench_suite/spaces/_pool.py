@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -13,7 +13,8 @@ from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.spaces.base import Space
 
 _NEAREST: Final = 8
-_BLOCK: Final = 1_000
+_BLOCK: Final = 200
+_GROUPS: Final = 256
 
 
 class Pool(Space):
@@ -68,19 +69,35 @@ class Pool(Space):
     def _pairs(self) -> tuple[Ints, Ints]:
         """The neighbours of the first, the second and so on, and where those of each begin."""
         count = len(self.features)
-        # Products of such numbers are exact in single precision, so every machine finds the same.
-        features = self.features.astype(np.float32)
-        squares = np.square(features).sum(axis=1)
-        nearest = np.empty((count, _NEAREST), dtype=np.int64)
-        for start in range(0, count, _BLOCK):
-            block = np.arange(start, min(start + _BLOCK, count))
-            distances = squares[block, None] + squares - 2 * features[block] @ features.T
-            order = distances.astype(np.int64) * count + np.arange(count)
-            order[block - start, block] = np.iinfo(np.int64).max
-            nearest[block] = np.argpartition(order, _NEAREST, axis=1)[:, :_NEAREST]
-        ones, others = np.repeat(np.arange(count), _NEAREST), nearest.ravel()
+        ones, others, apart = (np.concatenate(parts) for parts in zip(*self._near(), strict=True))
+        order = np.lexsort((others, apart, ones))
+        place = np.arange(len(order)) - np.searchsorted(ones, ones)
+        ones, others = ones[order][place < _NEAREST], others[order][place < _NEAREST]
         both = np.unique(np.concatenate([ones * count + others, others * count + ones]))
         return both % count, np.searchsorted(both, np.arange(count + 1) * count)
+
+    def _near(self) -> Iterator[tuple[Ints, Ints, Floats]]:
+        """Yield pairs with their squared distance, block by block: of each its nearest, and more.
+
+        Of the minima of some groups the eighth is no less than the eighth distance of all, so
+        what is no further has the nearest in it, with all that are as far as the last of them.
+        """
+        told = self.features[:, np.ptp(self.features, axis=0) > 0]
+        # Products of such numbers are exact in single precision, so every machine finds the same.
+        x = told.astype(np.float32)
+        squares = np.square(x).sum(axis=1, keepdims=True)
+        alone = np.ones_like(squares)
+        left, right = np.hstack([-2 * x, squares, alone]), np.hstack([x, alone, squares]).T
+        count = len(x)
+        groups = min(count, _GROUPS)
+        for start in range(0, count, _BLOCK):
+            apart = left[start : start + _BLOCK] @ right
+            block = np.arange(len(apart))
+            apart[block, start + block] = np.inf
+            grouped = apart[:, : count // groups * groups].reshape(len(block), -1, groups)
+            least = np.partition(grouped.min(axis=1), _NEAREST - 1, axis=1)
+            near = np.flatnonzero(apart <= least[:, [_NEAREST - 1]])
+            yield start + near // count, near % count, apart.ravel()[near]
 
     def _encode_features(self, genes: Ints) -> Floats:
         """The numbers that describe an architecture."""

@@ -82,12 +82,12 @@ def read(cell: str) -> Recipe:
 
 
 def _features(recipe: Recipe) -> list[int]:
-    edges = np.zeros((len(_KINDS), len(OPERATIONS)), dtype=np.int64)
+    edges = [0] * len(_KINDS) * len(OPERATIONS)
     depth: dict[str, int] = {}
     for node, (kind, inputs) in recipe.items():
         for source in inputs:
             before = recipe[source][0] if source in recipe else "x" if source == "x" else "state"
-            edges[_KINDS[before], _KINDS[kind]] += 1
-        depth[node] = 1 + max(depth.get(source, 0) for source in inputs)
+            edges[_KINDS[before] * len(OPERATIONS) + _KINDS[kind]] += 1
+        depth[node] = 1 + max([depth.get(source, 0) for source in inputs])
     states = sum(node.startswith("h_new_") for node in recipe)
-    return [len(recipe), states, max(depth.values()), *edges.ravel().tolist()]
+    return [len(recipe), states, max(depth.values()), *edges]
