@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from nasbench_suite.files import claim, write_whole
 from nasbench_suite.reports.report import report
 from nasbench_suite.reports.reproduction import reproduction_page
 from nasbench_suite.reports.strategies import check_drawing, write_strategies
-from nasbench_suite.scoring.curves import ends, incumbents, reported
+from nasbench_suite.scoring.curves import ends, failed, incumbents, reported
 
 _SHOWN: Final = (
     "benchmark",
@@ -51,6 +52,8 @@ def run_once(given: argparse.Namespace) -> None:
     benchmark = experiment.loaded[given.benchmark]
     metric = benchmark.protocol(given.protocol).report.metric
     best = int(incumbents(found)[-1])
+    # Among other runs it would count as the worst; alone it is just missing.
+    lost = failed(found, benchmark)
     row = {
         "benchmark": found.benchmark,
         "strategy": strategy,
@@ -61,7 +64,8 @@ def run_once(given: argparse.Namespace) -> None:
         if benchmark.protocol(given.protocol).cost
         else None,
         "strategy_seconds": found.overhead,
-        metric: float(reported(found, benchmark)[-1]),
+        metric: math.nan if lost else float(reported(found, benchmark)[-1]),
+        "failed": lost,
         "architecture": benchmark.space.format(found.trials[best].arch) if best >= 0 else None,
         "log": str(experiment.path(given.benchmark, strategy, given.seed)),
     }

@@ -39,6 +39,8 @@ def _results(summary: Summary) -> dict[str, str]:
     if summary.optimum:
         found["regret"] = _REGRET
     found["chosen"] = _CHOSEN
+    if any(score.failed for score in summary.scores):
+        found["failed"] = _FAILED
     if several and compared:
         found["tied"] = _TIED
         found["detectable"] = _DETECTABLE
@@ -100,6 +102,10 @@ _CHOSEN = (
     "trials of the longest training so far, the earlier of equals. The reported metric of that "
     "architecture is looked up after the search, which never saw it."
 )
+_FAILED = (
+    "A search that chooses how long it trains may name an architecture whose longer training, the "
+    "one that is reported, failed. Its result is then taken to be the worst in the table."
+)
 _INTERVAL = (
     "The 95 % interval of the mean over runs is Student's; the standard deviation divides by the "
     "number of runs less one."
@@ -121,8 +127,9 @@ _ODDS = (
     "variance of DeLong et al. (Biometrics 1988), as Mee (JASA 1990) proposed."
 )
 _IMPROVEMENT = (
-    "By how many percent the mean is better than the average over all architectures of the space, "
-    "100 (m \N{MINUS SIGN} r) / r (Yang et al., “NAS evaluation is frustratingly hard”, ICLR 2020)."
+    "By how many percent the mean is better than what an architecture drawn at random is expected "
+    "to have, over all of the space whose training did not fail, 100 (m \N{MINUS SIGN} r) / r "
+    "(Yang et al., “NAS evaluation is frustratingly hard”, ICLR 2020)."
 )
 _REGRET = (
     "Regret is how far the mean falls short of the best value of the reported metric among all "
@@ -144,9 +151,9 @@ _RANKS = (
     "shown is the average over benchmarks."
 )
 _GAP = (
-    "The share of the way from the average architecture of the space to the best one, 0 % to 100 "
-    "%: the interquartile mean over the runs on all benchmarks. Its 95 % interval is bootstrapped, "
-    "runs being drawn within benchmarks (Agarwal et al., 2021, section 4.1)."
+    "The share of the way from the average over architectures drawn at random to the best one, 0 % "
+    "to 100 %: the interquartile mean over the runs on all benchmarks. Its 95 % interval is "
+    "bootstrapped, runs being drawn within benchmarks (Agarwal et al., 2021, section 4.1)."
 )
 _TESTS = (
     "Friedman's test of ranks within benchmarks, corrected for ties, and Nemenyi's test after it: "

@@ -40,6 +40,7 @@ def result(summary: Summary, name: str, number: int) -> dict[str, Any]:
         "rows": [_row(summary, standing, places) for standing in standings(summary, name)],
         "checkpoints": _checkpoints(summary, name, places),
         "detectable": _detectable(summary, name, places),
+        "failed": _failed(summary, name),
         "timed": timed(summary, name),
         "empty": y_range(summary, name) is None,
         **_caption(summary, name, measured),
@@ -144,6 +145,16 @@ def _detectable(summary: Summary, name: str, places: int) -> str:
         f"With {runs} of each, a difference of two means is likely to show only if it is "
         f"{size} or more."
     )
+
+
+def _failed(summary: Summary, name: str) -> str:
+    """Return in how many runs the reported training failed, as a sentence; nothing for none."""
+    counts = [(score.strategy, score.failed) for score in summary.of(name) if score.failed]
+    if not counts:
+        return ""
+    runs = words.plural(len(summary.experiment.seeds), "run")
+    told = words.listed([f"{number:,} of {runs} of {strategy}" for strategy, number in counts])
+    return f"The training that is reported failed in {told}."
 
 
 def _caption(summary: Summary, name: str, measured: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import Floats, Ints, NotMeasured, Run
+from nasbench_suite.core import Arch, Floats, Ints, NotMeasured, Question, Run
 from nasbench_suite.experiments import clock
 from nasbench_suite.scoring.intervals import mean_interval
 
@@ -35,26 +35,42 @@ def incumbents(run: Run) -> Ints:
 def reported(run: Run, benchmark: Benchmark) -> Floats:
     """Return the protocol's reported metric of the incumbent after each trial.
 
-    It is looked up here, after the search, which never saw it.
+    It is looked up here, after the search, which never saw it. Of an incumbent whose reported
+    training failed it is the worst value there is: a search that would name it has nothing better.
 
     Returns:
-        An array (trials,); NaN where there is no incumbent or nobody measured it.
+        An array (trials,); NaN where there is no incumbent or nobody knows the worst value.
     """
     question = benchmark.protocol(run.protocol).report
     numbers = incumbents(run)
     values = np.full(len(numbers), np.nan)
     for number in np.unique(numbers[numbers >= 0]).tolist():
-        try:
-            value = benchmark.query(
-                run.trials[number].arch,
-                question.metric,
-                epochs=question.epochs,
-                seed=question.seed,
-            )
-        except NotMeasured:
-            continue
-        values[numbers == number] = value
+        value = _looked_up(run.trials[number].arch, benchmark, question)
+        if value is None:
+            value = benchmark.worst(question)
+        if value is not None:
+            values[numbers == number] = value
     return values
+
+
+def failed(run: Run, benchmark: Benchmark) -> bool:
+    """Return whether the reported training of what a search would name in the end failed."""
+    numbers = incumbents(run)
+    if not len(numbers) or numbers[-1] < 0:
+        return False
+    question = benchmark.protocol(run.protocol).report
+    return _looked_up(run.trials[numbers[-1]].arch, benchmark, question) is None
+
+
+def _looked_up(arch: Arch, benchmark: Benchmark, question: Question) -> float | None:
+    """Return what was measured of an architecture, or None: its training failed."""
+    try:
+        value: float = benchmark.query(
+            arch, question.metric, epochs=question.epochs, seed=question.seed
+        )
+    except NotMeasured:
+        return None
+    return value
 
 
 def ends(run: Run) -> Floats:

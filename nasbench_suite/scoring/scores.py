@@ -14,7 +14,7 @@ from nasbench_suite.core import Budget, Floats, Metric, Run
 from nasbench_suite.scoring.anytime import log_time_area, regrets
 from nasbench_suite.scoring.bootstrap import bootstrap_interval, interquartile_mean
 from nasbench_suite.scoring.comparisons import relative_improvement
-from nasbench_suite.scoring.curves import at, ends, reported
+from nasbench_suite.scoring.curves import at, ends, failed, reported
 from nasbench_suite.scoring.intervals import mean_interval
 
 NAN: Final = math.nan
@@ -31,6 +31,8 @@ class Steps(NamedTuple):
     """How many different trainings were asked for; the others were repetitions."""
     overhead: float
     """The real seconds that the strategy itself took; NaN where nobody noted them."""
+    failed: bool = False
+    """Whether the training that the last value is of failed; it is then the worst there is."""
 
     def on(self, axis: str) -> Floats:
         """Return when each trial ended on an axis, `evaluations` or `seconds`."""
@@ -71,6 +73,9 @@ class Score:
     simulated_seconds: float
     """Until the last trial ended; NaN where none were measured."""
     runs: int
+    failed: int
+    """Runs that named an architecture whose reported training failed: each counts as the worst
+    value of the table."""
     metric: str
     mean: float
     std: float
@@ -95,7 +100,9 @@ class Score:
 def steps(run: Run, benchmark: Benchmark) -> Steps:
     """Return the step curve of a run."""
     asked = {(trial.arch, trial.epochs) for trial in run.trials}
-    return Steps(ends(run), reported(run, benchmark), len(asked), run.overhead)
+    return Steps(
+        ends(run), reported(run, benchmark), len(asked), run.overhead, failed(run, benchmark)
+    )
 
 
 def score(
@@ -118,7 +125,7 @@ def score(
         metric: what is reported.
         runs: at least one.
         optimum: the best of the space, or NaN.
-        average: the mean over the space, or NaN.
+        average: what a random architecture is expected to have, or NaN.
         areas: of each run, from `areas`.
         timed: whether costs are simulated seconds.
         rng: draws the resamples of the bootstrap.
@@ -135,6 +142,7 @@ def score(
         unique=_mean([run.unique for run in runs]),
         simulated_seconds=_mean([float(run.ends[-1]) for run in runs]) if timed else NAN,
         runs=len(runs),
+        failed=sum(run.failed for run in runs),
         metric=metric.name,
         mean=float(mean),
         std=float(std),

@@ -108,7 +108,7 @@ class Summary:
     optimum: dict[str, float]
     """The best value of that metric in the whole table, where the space is covered."""
     average: dict[str, float]
-    """The mean of that metric over the whole table, where the space is covered."""
+    """What a random architecture is expected to have of it, where the space is covered."""
 
     @property
     def whole(self) -> bool:

@@ -10,7 +10,7 @@ from scipy import stats
 from nasbench_suite import load
 from nasbench_suite.core import Budget, NotMeasured, Question, Run, Trial
 from nasbench_suite.experiments.run import run
-from nasbench_suite.scoring.curves import at, band, ends, incumbents, reported
+from nasbench_suite.scoring.curves import at, band, ends, failed, incumbents, reported
 
 NAN = math.nan
 
@@ -75,7 +75,7 @@ def test_the_longest_training_seen_so_far_decides():
 # What is reported.
 
 
-def benchmark(values):
+def benchmark(values, worst=None):
     """Return a benchmark that knows the reported value of some architectures."""
 
     def query(arch, metric, *, epochs, seed):
@@ -85,7 +85,11 @@ def benchmark(values):
         return values[arch[0]]
 
     report = Question("test", 200, "mean")
-    return SimpleNamespace(query=query, protocol=lambda name: SimpleNamespace(report=report))
+    return SimpleNamespace(
+        query=query,
+        protocol=lambda name: SimpleNamespace(report=report),
+        worst=lambda question: worst,
+    )
 
 
 def test_the_reported_metric_is_that_of_the_incumbent():
@@ -101,9 +105,24 @@ def test_without_an_incumbent_nothing_is_reported():
     np.testing.assert_array_equal(reported(plain(None), benchmark([1.0])), [NAN])
 
 
-def test_what_nobody_measured_is_not_reported():
-    found = reported(plain(1.0, 2.0, 3.0), benchmark([70.0, None, 80.0]))
-    np.testing.assert_array_equal(found, [70.0, NAN, 80.0])
+def test_a_failed_training_counts_as_the_worst_value():
+    scores, values = plain(1.0, 2.0, 3.0), [70.0, None, 80.0]
+    assert reported(scores, benchmark(values, worst=10.0)).tolist() == [70.0, 10.0, 80.0]
+    # Where the table does not cover its space nobody knows the worst.
+    np.testing.assert_array_equal(reported(scores, benchmark(values)), [70.0, NAN, 80.0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "values", "expected"),
+    [
+        ((1.0, 2.0), [70.0, None], True),
+        ((2.0, 1.0), [70.0, None], False),
+        ((None, None), [None, None], False),
+        ((), [], False),
+    ],
+)
+def test_only_what_a_search_names_in_the_end_can_have_failed(scores, values, expected):
+    assert failed(plain(*scores), benchmark(values, worst=10.0)) is expected
 
 
 def test_a_real_run_is_looked_up_trial_by_trial():
