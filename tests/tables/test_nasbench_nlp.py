@@ -1,8 +1,11 @@
 """The table of NAS-Bench-NLP, compared with the logs, and searches that meet failures."""
 
+import gzip
 import io
 import json
 import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from nasbench_suite import Budget, compare, load, run
 from nasbench_suite.core import DamagedInput, NotMeasured, Proposal
 from nasbench_suite.experiments.search import Evaluator
 from nasbench_suite.scoring.summary import summarise
+from nasbench_suite.spaces import nasbench_nlp
+from nasbench_suite.tables.importers.nasbench_nlp import pool
 from nasbench_suite.tables.pack import pack
 from nasbench_suite.tables.store import Table
 
@@ -170,6 +175,15 @@ def test_a_log_that_is_none_is_named(tmp_path):
         with pytest.raises(DamagedInput, match=says):
             pack("nasbench_nlp", tmp_path / "in", tmp_path / "out" / "nasbench_nlp")
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.published
+def test_the_list_of_the_space_is_made_of_the_logs(published):
+    made, kept = pool(published), Path(nasbench_nlp.__file__).with_name("nasbench_nlp.txt.gz")
+    assert gzip.decompress(made) == gzip.decompress(kept.read_bytes())
+    # Other libraries compress the same text to other bytes.
+    if zlib.ZLIB_RUNTIME_VERSION.count("ng") == 0:
+        assert made == kept.read_bytes()
 
 
 @pytest.mark.published

@@ -7,6 +7,7 @@ loss as NaN, which is not JSON, but which Python's reader takes.
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
 from collections.abc import Callable
@@ -153,6 +154,21 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
         derived=("train_seconds is the sum of the logged seconds of the epochs.",),
         lists={"ended_with_an_error": errors},
     )
+
+
+def pool(folder: Path) -> bytes:
+    """Return the space's list of cells, `spaces/nasbench_nlp.txt.gz`, made of the archive.
+
+    A line a cell, by ascending number; without a time stamp, so that the same archive gives the
+    same bytes.
+
+    Raises:
+        FileNotFoundError: the archive is missing.
+        DamagedInput: it is not what it should be.
+    """
+    logs = _logs(folder / _FILE)
+    lines = [f"{name} {_cell(logs[name])}" for name in sorted(logs, key=int)]
+    return gzip.compress("\n".join(lines).encode("ascii"), mtime=0)
 
 
 def _logs(path: Path) -> dict[str, dict[str, Any]]:
