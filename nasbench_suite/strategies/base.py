@@ -173,8 +173,9 @@ class FidelityStrategy(Strategy):
         """Return a new search; see `Strategy.begin`."""
         if len(epochs) < 2:
             raise InvalidSetting(
-                f"{cls.__name__} chooses between training lengths, and the protocol has "
-                f"{len(epochs) or 'none'}: take one with several, such as multi_fidelity"
+                f"{cls.__name__} chooses between training lengths, and on {space.name} the "
+                f"protocol has {len(epochs) or 'none'}: take one with several, such as "
+                "multi_fidelity"
             )
         return cls(space, rng=rng, epochs=epochs, **settings)
 
