@@ -29,8 +29,9 @@ pytest.register_assert_rewrite(
     "nasbench_suite.testing.tables",
 )
 
+from nasbench_suite.testing.made_up import TinySpace  # noqa: E402
 from nasbench_suite.testing.spaces import SpaceTests  # noqa: E402
-from nasbench_suite.testing.strategies import StrategyTests, TinySpace  # noqa: E402
+from nasbench_suite.testing.strategies import StrategyTests  # noqa: E402
 from nasbench_suite.testing.surrogates import SurrogateTests  # noqa: E402
 from nasbench_suite.testing.tables import TableTests  # noqa: E402
 

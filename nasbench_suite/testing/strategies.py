@@ -10,8 +10,6 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -20,30 +18,27 @@ import pytest
 
 from nasbench_suite import registry
 from nasbench_suite.core import (
-    Arch,
-    InvalidArchitecture,
     InvalidSetting,
     Proposal,
     Trial,
     UnknownName,
 )
-from nasbench_suite.graph import Graph
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import OutOfTurn, SpaceExhausted, Strategy
 from nasbench_suite.testing.differences import first_difference
+from nasbench_suite.testing.made_up import Fails, Single, Sparse, TinySpace, answer, play
 
 _ASKS: Final = 80
 _IN_FLIGHT: Final = 8
 
 Kind: TypeAlias = type[Strategy]
-Fails: TypeAlias = Callable[[int], bool]
 
 # Run in a fresh interpreter, where an empty package `torch` can be imported.
 _SEARCH: Final = """
 import sys
 import numpy as np
 from importlib import import_module
-from nasbench_suite.testing.strategies import TinySpace, play
+from nasbench_suite.testing.made_up import TinySpace, play
 strategy = getattr(import_module(sys.argv[1]), sys.argv[2])
 play(strategy(TinySpace(), rng=np.random.default_rng(0)), 40)
 print("torch" in sys.modules)
@@ -52,108 +47,6 @@ print("torch" in sys.modules)
 
 # Larger and smaller than what a score can be, and than what its square can be.
 _EXTREMES: Final = (1e308, -1e308, 9e99, -9e99, 5e-324, 0.0, -5e-324, 1e160)
-
-
-class TinySpace(Space):
-    """Three switches, so eight architectures: fewer than most populations."""
-
-    name = "tiny"
-    genes = (2, 2, 2)
-
-    def parse(self, text: str) -> Arch:
-        """Return the switches written like `011`."""
-        if len(text) != len(self.genes) or not set(text) <= {"0", "1"}:
-            raise InvalidArchitecture(f"{text!r} is no architecture of {self.name}")
-        return tuple(map(int, text))
-
-    def format(self, arch: Arch) -> str:
-        """Return the switches as digits."""
-        return "".join(map(str, arch))
-
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
-        """Return a chain in which each switch doubles the width of a convolution."""
-        net = Graph(channels=3, size=size)
-        x = 0
-        for gene in arch:
-            x = net.relu_conv_bn(x, 8 * (1 + gene), 3)
-        net.linear(net.global_avg_pool(x), classes)
-        return net
-
-
-class _Single(TinySpace):
-    """A single architecture, which has no neighbour."""
-
-    name = "single"
-    genes = (1, 1, 1)
-
-
-class _Sparse(TinySpace):
-    """Of 64 tuples only those are architectures with a single 1, and one with no neighbour."""
-
-    name = "sparse"
-    genes = (4, 4, 4)
-
-    def fault(self, arch: Arch) -> str | None:
-        """Refuse most tuples."""
-        found = super().fault(arch)
-        if found is None and arch.count(1) not in (1, len(arch)):
-            found = "neither one gene is 1 nor all are"
-        return found
-
-    @cached_property
-    def size(self) -> int:
-        """Count what is not refused."""
-        return sum(1 for _ in self)
-
-    def __iter__(self) -> Iterator[Arch]:
-        """Yield what is not refused."""
-        tuples = map(self.decode, range(math.prod(self.genes)))
-        return (arch for arch in tuples if self.fault(arch) is None)
-
-
-def landscape(arch: Arch) -> float:
-    """Return a made-up score with several local optima."""
-    return sum(math.sin(1.7 * place + 2.3 * gene) for place, gene in enumerate(arch)) + math.sin(
-        sum((place + 1) * gene for place, gene in enumerate(arch))
-    )
-
-
-def answer(number: int, proposal: Proposal, *, failed: bool = False) -> Trial:
-    """Return the trial of a proposal on the made-up landscape."""
-    arch, epochs = proposal
-    if failed:
-        return Trial(number, arch, epochs, {}, 1.0, "failed", -math.inf)
-    score = landscape(arch)
-    return Trial(number, arch, epochs, {"accuracy": score}, 1.0, "ok", score)
-
-
-def play(
-    strategy: Strategy, asks: int, fails: Fails = lambda number: False, in_flight: int = 1
-) -> list[Proposal | Trial]:
-    """Search the made-up landscape and return what was asked and told, in order.
-
-    Args:
-        strategy: a fresh one; it may say early that the space is exhausted.
-        asks: how often to ask.
-        fails: which trials fail, by number.
-        in_flight: how many trials are asked for before the first is told; of those in flight,
-            one drawn at random is told each time.
-    """
-    order = np.random.default_rng(9)
-    events: list[Proposal | Trial] = []
-    waiting: list[Trial] = []
-    for number in range(asks):
-        try:
-            proposal = strategy.ask()
-        except SpaceExhausted:
-            break
-        events.append(proposal)
-        waiting.append(answer(number, proposal, failed=fails(number)))
-        if len(waiting) == in_flight:
-            trial = waiting.pop(int(order.random() * in_flight))
-            strategy.tell(trial)
-            events.append(trial)
-    return events
 
 
 def _asked(events: list[Proposal | Trial]) -> list[Proposal]:
@@ -328,7 +221,7 @@ class StrategyTests:
     @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
     def test_a_space_of_one_architecture(self, strategy: Kind, in_flight: int) -> None:
         """Where there is nothing to choose, it goes on, or says that the space is exhausted."""
-        space = _Single()
+        space = Single()
         search = strategy(space, rng=np.random.default_rng(8))
         proposals = _asked(play(search, _ASKS, in_flight=in_flight))
         assert {proposal.arch for proposal in proposals} == {(0, 0, 0)}
@@ -336,7 +229,7 @@ class StrategyTests:
     @pytest.mark.parametrize("in_flight", [1, _IN_FLIGHT])
     def test_a_space_that_refuses_most_tuples(self, strategy: Kind, in_flight: int) -> None:
         """It asks for what is left, even from where there is no neighbour."""
-        space = _Sparse()
+        space = Sparse()
         search = strategy(space, rng=np.random.default_rng(8))
         proposals = _asked(play(search, 3 * _ASKS, in_flight=in_flight))
         assert len(proposals) >= space.size

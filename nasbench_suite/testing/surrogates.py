@@ -23,7 +23,7 @@ from nasbench_suite.core import (
 )
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates.base import NotFitted, Surrogate
-from nasbench_suite.testing.strategies import TinySpace, landscape
+from nasbench_suite.testing.made_up import TinySpace, landscape
 
 _KNOWN: Final = 60
 _NEW: Final = 40

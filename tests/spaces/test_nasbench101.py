@@ -12,7 +12,7 @@ from nasbench_suite import registry
 from nasbench_suite.core import InvalidArchitecture
 from nasbench_suite.spaces._cells101 import EDGES, tables
 from nasbench_suite.spaces.nasbench101 import OPERATIONS
-from nasbench_suite.testing.strategies import play
+from nasbench_suite.testing.made_up import play
 
 SPACE = registry.load("spaces", "nasbench101")
 CONV3, CONV1, POOL = OPERATIONS

@@ -10,7 +10,7 @@ from nasbench_suite.strategies.base import SpaceExhausted
 from nasbench_suite.strategies.embedding_bo import EmbeddingBo, expected_improvement
 from nasbench_suite.surrogates.embedding_gp import EmbeddingGp
 from nasbench_suite.testing import TinySpace
-from nasbench_suite.testing.strategies import landscape
+from nasbench_suite.testing.made_up import landscape
 
 NASBENCH201 = registry.load("spaces", "nasbench201")
 

@@ -11,7 +11,7 @@ from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import SpaceExhausted
 from nasbench_suite.strategies.local_search import LocalSearch
 from nasbench_suite.testing import TinySpace
-from nasbench_suite.testing.strategies import landscape
+from nasbench_suite.testing.made_up import landscape
 
 
 class Board(Space):

@@ -8,7 +8,7 @@ from nasbench_suite.core import Budget
 from nasbench_suite.experiments.run import run
 from nasbench_suite.scoring.curves import reported
 from nasbench_suite.strategies.random_search import RandomSearch
-from nasbench_suite.testing.strategies import answer
+from nasbench_suite.testing.made_up import answer
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "nats_sss"])

@@ -11,7 +11,7 @@ from nasbench_suite.surrogates._encoders import BiLstms
 from nasbench_suite.surrogates._networks import Perceptrons
 from nasbench_suite.surrogates.embedding_gp import EmbeddingGp, covariance, leave_one_out, unit
 from nasbench_suite.testing import TinySpace
-from nasbench_suite.testing.strategies import landscape
+from nasbench_suite.testing.made_up import landscape
 
 NASBENCH201 = registry.load("spaces", "nasbench201")
 NOISE = 0.05

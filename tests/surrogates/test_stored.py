@@ -11,7 +11,7 @@ from nasbench_suite.core import DamagedInput, InvalidSetting
 from nasbench_suite.surrogates.base import Diverged
 from nasbench_suite.surrogates.embedding_gp import EmbeddingGp
 from nasbench_suite.surrogates.mlp_ensemble import MlpEnsemble
-from nasbench_suite.testing.strategies import landscape
+from nasbench_suite.testing.made_up import landscape
 
 SPACE = registry.load("spaces", "nasbench201")
 FAMILIES = {
