@@ -2,10 +2,10 @@
 
 Klyuchnikov et al., "NAS-Bench-NLP: Neural Architecture Search Benchmark for Natural Language
 Processing", IEEE Access 2022, and fmsnew/nas-bench-nlp-release. The cells were drawn from a space
-of some 10^53, of which nothing else was measured: the space here is their list. A cell is a graph
-of operations on the input `x` and the states before, `h_prev_0` to `h_prev_2`, which makes the new
-states `h_new_0` and so on; the list beside this file has a line a cell, in the order of its number,
-and is made by `tables/importers/nasbench_nlp.py`, `pool`.
+far too large to train, of which nothing else was measured: the space here is their list. A cell is
+a graph of operations on the input `x` and the states before, `h_prev_0` to `h_prev_2`, which makes
+the new states `h_new_0` and so on; the list beside this file has a line a cell, in the order of its
+number, and is made by `pool` in `tables/importers/nasbench_nlp.py`.
 """
 
 from __future__ import annotations
