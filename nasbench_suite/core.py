@@ -171,12 +171,18 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+UNITS: Final = ("", "%", "count", "nat", "s", "ms", "J", "mJ", "Wh", "kWh", "W", "g", "kg", "MB")
+"""In which metrics are measured: a quantity has one name everywhere; empty is without unit."""
+DIRECTIONS: Final = ("max", "min", "none")
+SPLITS: Final = ("train", "validation", "test", "validation+test")
+
+
 class Metric(NamedTuple):
     """A named column: what a number means."""
 
     name: str
     unit: str
-    """`%`, `s`, `ms`, `mJ`, `M`, `count`, … ; empty for a number without unit."""
+    """One of `UNITS`; empty for a number without unit."""
     direction: Literal["max", "min", "none"]
     """Whether more is better, less is better, or neither."""
     split: str | None

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite import registry, resources
 from nasbench_suite.core import (
+    DIRECTIONS,
     Arch,
     DamagedInput,
     DataNotFound,
@@ -72,7 +73,7 @@ def pack(
         The folder of the table. If it holds the same bytes already, nothing is written.
 
     Raises:
-        UnknownName: there is no such importer.
+        UnknownName: there is no such importer, or a file names what there is not.
         DataNotFound: the source lacks a file.
         DamagedInput, UnsafePickle: a file is not what it should be.
         OutputError: the folder holds another table, or cannot be written.
@@ -92,7 +93,7 @@ def pack(
 
     try:
         made: Source = module.read(source, reading)
-    except (DamagedInput, DataNotFound, UnsafePickle):
+    except (DamagedInput, DataNotFound, UnknownName, UnsafePickle):
         raise
     except FileNotFoundError as error:
         raise DataNotFound(f"{name} needs {error.filename}, which is not there") from None
@@ -175,7 +176,7 @@ def _place(temporary: Path, folder: Path) -> None:
 def _check(source: Source, rows: int) -> None:
     metrics = {metric.name for metric in source.metrics}
     for metric in source.metrics:
-        if metric.direction not in ("max", "min", "none"):
+        if metric.direction not in DIRECTIONS:
             raise DamagedInput(
                 f"{source.name}: the direction of {metric.name} is {metric.direction!r}, and may "
                 "be max, min or none"

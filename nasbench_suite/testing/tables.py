@@ -13,14 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from nasbench_suite import benchmarks, registry
-from nasbench_suite.core import Metric, NotMeasured, Question
+from nasbench_suite.core import DIRECTIONS, SPLITS, UNITS, Metric, NotMeasured, Question
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import read_card, sha256
 from nasbench_suite.tables.layout import CARD, INDEX, TABLE, Mapped, read_index
 from nasbench_suite.tables.store import Table
 
 _ALIGNMENT: Final = 64
-_SPLITS: Final = ("train", "validation", "test", "validation+test", None)
 _SOURCES: Final = ("measured", "derived", "predicted", "trained")
 
 
@@ -222,9 +221,9 @@ class TableTests:
         """Each column has unit, direction, split and source, also as attributes in the file."""
         for column in _columns(index):
             _, unit, direction, split, description = column.metric
-            assert isinstance(unit, str), column.path
-            assert direction in ("max", "min", "none"), column.path
-            assert split in _SPLITS, column.path
+            assert unit in UNITS, column.path
+            assert direction in DIRECTIONS, column.path
+            assert split in (*SPLITS, None), column.path
             assert unit != "%" or split is not None, f"{column.path}: measured on which images?"
             assert column.source in _SOURCES, column.path
             assert description, column.path

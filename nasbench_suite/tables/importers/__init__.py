@@ -1,1 +1,1 @@
-"""Readers of published files, one format a file; each has `read(folder) -> Source`."""
+"""Readers of published files, one format a file or folder; each has `read(source) -> Source`."""
