@@ -89,7 +89,7 @@ def _add_look(verb: _Verb) -> None:
     sub.add_argument("--seed", default="mean", help="mean (default), all, or a run from 0")
 
     sub = verb("pack", "look", "pack_table", "make a table of published files")
-    sub.add_argument("importer", help="the format, such as nasbench201")
+    sub.add_argument("importer", help="such as nasbench201; csv for your own")
     sub.add_argument("--from", dest="source", type=Path, required=True, metavar="PATH")
     sub.add_argument("--out", type=Path, metavar="DIR", help="default: the table's own place")
 

@@ -26,6 +26,7 @@ from nasbench_suite.core import (
     UnknownName,
 )
 from nasbench_suite.tables.card import read_card
+from nasbench_suite.tables.importers.csv import rows as rows_of_files
 from nasbench_suite.tables.pack import pack
 from nasbench_suite.tables.store import Table
 from nasbench_suite.testing import TableTests
@@ -84,7 +85,7 @@ widths,seed,length,val_accuracy,test_accuracy,seconds,params
 
 
 def write(folder, toml=TOML, rows=ROWS):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "mine.toml").write_text(toml, "utf-8")
     (folder / "results.csv").write_text(rows, "utf-8", newline="")
     return folder / "mine.toml"
@@ -133,12 +134,6 @@ def test_the_card(tmp_path):
     rows = ROWS.replace("64:8:8:8:8,7,2", "64:8:8:8:8,8,2")
     told = read_card(packed(tmp_path / "other", rows=rows).folder)["metrics"][1]["measured"]
     assert [entry.get("training_seeds") for entry in told] == [None]
-
-
-@pytest.fixture
-def tmp_path(tmp_path):
-    (tmp_path / "other").mkdir()
-    return tmp_path
 
 
 def test_without_runs_and_epochs(tmp_path):
@@ -293,6 +288,15 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
     before = {path.name: path.stat().st_mtime_ns for path in one.iterdir()}
     assert pack("csv", tmp_path / "in", one) == one
     assert {path.name: path.stat().st_mtime_ns for path in one.iterdir()} == before
+
+
+def test_long_files_are_told_of_and_remembered_in_part(tmp_path, monkeypatch):
+    expected = files(packed(tmp_path).folder)
+    monkeypatch.setattr(rows_of_files, "_REMEMBERED", 1)
+    monkeypatch.setattr(rows_of_files, "_TOLD", 2)
+    told = []
+    assert files(pack("csv", tmp_path / "in", tmp_path / "again", told.append)) == expected
+    assert told == ["mine.toml", "results.csv", "results.csv, line 3", "results.csv, line 5"]
 
 
 NAMES = ("val_accuracy", "test_accuracy", "train_seconds", "published_params")
@@ -515,7 +519,7 @@ def test_a_wrong_toml(tmp_path, old, new, error, says):
         return
     with pytest.raises(error, match=says):
         pack("csv", source, tmp_path / "mine")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
 @pytest.mark.parametrize(
@@ -553,7 +557,7 @@ def test_wrong_rows(tmp_path, old, new, says):
     source = write(tmp_path / "in", rows=ROWS.replace(old, new, 1))
     with pytest.raises((DamagedInput, UnknownName), match=says):
         pack("csv", source, tmp_path / "mine")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
 def test_the_same_row_twice(tmp_path):
@@ -619,8 +623,9 @@ def test_the_toml_of_a_folder(tmp_path):
     (source.parent / "other.toml").write_text("")
     with pytest.raises(DamagedInput, match=r"2 \.toml files \(mine\.toml, other\.toml\): name one"):
         pack("csv", source.parent, tmp_path / "x")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataNotFound, match=r"holds no \.toml"):
-        pack("csv", tmp_path / "other", tmp_path / "x")
+        pack("csv", tmp_path / "empty", tmp_path / "x")
 
 
 @pytest.mark.parametrize("old", ['unit = "s"', 'direction = "max"', '"results.csv"', "[metrics"])

@@ -248,8 +248,8 @@ class _Reader:
         if not _NAME.fullmatch(name):
             raise self._fault(
                 where,
-                f"{shown(name)} is no name: it has letters, digits, _ and -, and begins with one "
-                "of the first two",
+                f"{shown(name)} is no name: it has up to 64 letters, digits, _ and -, and begins "
+                "with a letter or digit",
             )
 
     def _key(self, key: str, space: Space) -> str:

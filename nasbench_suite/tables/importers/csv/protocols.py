@@ -46,7 +46,7 @@ def protocols(
     seen = lengths(described, task, columns, objective)
     reported = lengths(described, task, columns, report)[-1]
     if cost is not None:
-        _check_paid(described, task, columns, archs)
+        _check_paid(described, cost.metric.name, task, columns, archs)
     common = {
         "objective": objective.metric.name,
         "seed": 0 if objective.each else "mean",
@@ -105,15 +105,18 @@ def _after(epochs: int | None) -> str:
 
 
 def _check_paid(
-    described: Description, task: str, columns: Sequence[Column], archs: Sequence[Arch]
+    described: Description,
+    cost: str,
+    task: str,
+    columns: Sequence[Column],
+    archs: Sequence[Arch],
 ) -> None:
     """See that what a search is shown can be paid.
 
     Raises:
         DamagedInput: a value has no seconds beside it.
     """
-    assert described.cost is not None
-    name, cost = described.objective.metric.name, described.cost.metric.name
+    name = described.objective.metric.name
     paid = {column.epochs: column.values for column in columns if column.metric == cost}
     for column in columns:
         if column.metric != name:
