@@ -54,6 +54,8 @@ def find(kind: Kind, name: str, file: str) -> Path | None:
 def folders(kind: Kind, file: str) -> dict[str, Path]:
     """Return every folder of a kind that holds `file`, by name.
 
+    What begins with a dot is not finished, and stays behind where its making was killed.
+
     Raises:
         DataNotFound: none of the roots has such a folder.
     """
@@ -62,7 +64,7 @@ def folders(kind: Kind, file: str) -> dict[str, Path]:
     for place in looked:
         if place.is_dir():
             for folder in sorted(place.iterdir()):
-                if (folder / file).is_file():
+                if not folder.name.startswith(".") and (folder / file).is_file():
                     found.setdefault(folder.name, folder)
     if not found:
         raise DataNotFound(

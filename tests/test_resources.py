@@ -64,6 +64,13 @@ def test_folders_without_the_file_are_none(roots):
     assert resources.folders(KIND, "index.json") == {"table": last}
 
 
+def test_what_a_killed_pack_left_is_no_table(roots):
+    own, _, installed = roots
+    put(own, ".table-x1y2z3")
+    last = put(installed, "table")
+    assert resources.folders(KIND, "index.json") == {"table": last}
+
+
 def test_no_data_at_all(roots):
     with pytest.raises(DataNotFound, match="no data found") as caught:
         resources.folders(KIND, "index.json")
