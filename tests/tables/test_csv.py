@@ -6,6 +6,7 @@ import math
 import random
 import re
 import shlex
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -613,6 +614,24 @@ def test_files_that_are_no_text(tmp_path):
     source.write_bytes(b"name = '\xff'")
     with pytest.raises(DamagedInput, match=r"mine\.toml is no TOML"):
         pack("csv", source, tmp_path / "mine")
+
+
+def test_a_line_that_has_no_end(tmp_path):
+    """A small file that unpacks to one long line is refused before the line is read."""
+    source = write(tmp_path / "in", toml=TOML.replace("results.csv", "results.csv.gz"))
+    with gzip.open(tmp_path / "in" / "results.csv.gz", "wb", compresslevel=1) as file:
+        file.write(ROWS.encode())
+        for _ in range(64):
+            file.write(b"a" * (1 << 20))
+    tracemalloc.start()
+    try:
+        line = ROWS.count("\n")
+        with pytest.raises(DamagedInput, match=rf"line {line}: the line after it has more than"):
+            pack("csv", source, tmp_path / "mine")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 1 << 25
 
 
 def test_the_toml_of_a_folder(tmp_path):

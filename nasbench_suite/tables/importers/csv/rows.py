@@ -7,9 +7,9 @@ import gzip
 import re
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf, isinf, nan, ulp
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ _TOLD: Final = 100_000
 """Rows between two words of progress."""
 _REMEMBERED: Final = 1 << 16
 """Strings of architectures that are not parsed again: rows of one are mostly near each other."""
+_MOST_LINE: Final = 1 << 20
+"""Characters of a line at most; a small `.gz` may hold one that fills the memory."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _LIMITS: Final = {"%": (0.0, 100.0, "is 0 to 100"), "s": (ulp(0.0), inf, "is more than 0")}
 """What values of a unit can be; the others are bounded by nothing."""
@@ -94,7 +96,7 @@ class Trainings:
         opened = gzip.open if path.suffix == ".gz" else open
         # Spreadsheets begin their files with a mark, which is no part of the first name.
         with opened(path, "rt", newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file, strict=True)
+            rows = csv.reader(_lines(file), strict=True)
             try:
                 add = self._adder(next(rows, []), name)
                 for row in rows:
@@ -192,6 +194,18 @@ class Trainings:
         """Return where a record was read."""
         file = int(np.searchsorted(self._starts, record, side="right")) - 1
         return f"{self.files[file]}, line {self._lines[record]}"
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """Yield the lines of a file.
+
+    Raises:
+        ValueError: one is too long.
+    """
+    while line := file.readline(_MOST_LINE):
+        if len(line) == _MOST_LINE:
+            raise ValueError(f"the line after it has more than {_MOST_LINE:,} characters")
+        yield line
 
 
 def _whole(text: str, column: str) -> int:
