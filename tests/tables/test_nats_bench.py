@@ -157,6 +157,20 @@ class TestValues:
                 loss = value(index, "cifar100", seed, "losses", "x-test@199")
                 assert opened.query(index, "test_loss", epochs=200, seed=run) == loss
 
+    def test_seeds_that_a_file_lists_in_another_order(self, cells, table, tmp_path):
+        turned = pickle.loads(pickle.dumps(cells[next(iter(cells))]))
+        for results in turned.values():
+            for seeds in results["dataset_seed"].values():
+                seeds.reverse()
+        index = turned["200"]["arch_index"]
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / f"{index:06}.pickle.pbz2").write_bytes(packed(turned))
+        made = Table.open(pack("nats_bench", tmp_path / "in", tmp_path / "out"), "cifar10")
+        asked = {"epochs": 200, "seed": "all"}
+        known = Table.open(table, "cifar10").query(index, "test_accuracy", **asked)
+        assert len(known) > 1
+        assert np.array_equal(made.query(index, "test_accuracy", **asked), known)
+
     def test_splits_of_cifar10(self, table):
         opened = Table.open(table, "cifar10")
         for metric, data, key in (

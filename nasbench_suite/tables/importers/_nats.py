@@ -195,7 +195,7 @@ class Trainings:
         seeds, trained = results["dataset_seed"], results["all_results"]
         for task, readings in _READINGS.items():
             for data in {reading.data: None for reading in readings}:
-                ran = list(seeds.get(data, ()))
+                ran = sorted(seeds.get(data, ()))
                 if len(ran) > _RUNS or len(set(ran)) < len(ran):
                     raise ValueError(f"it has the seeds {ran} on {data}, and may have {_RUNS}")
                 for run, seed in enumerate(ran):
