@@ -414,6 +414,18 @@ class TestBadInput:
         archive.write_bytes(archive.read_bytes()[:-120_000])
         self.refused(archive, r"cut\.tar")
 
+    def test_an_archive_that_stops_between_its_files(self, folder, tmp_path):
+        archive = tmp_path / "cut.tar"
+        with tarfile.open(archive, "w") as opened:
+            opened.add(folder, folder.name)
+        with tarfile.open(archive) as opened:
+            last = opened.getmembers()[-1].offset
+        whole = archive.read_bytes()
+        # Nothing, half of a header, and one that is damaged follow what is whole.
+        for content in (whole[:last], whole[: last + 99], whole[:last] + b"!" + whole[last + 1 :]):
+            archive.write_bytes(content)
+            self.refused(archive, rf"cut\.tar is damaged: no member begins at byte {last:,}")
+
     def test_twice(self, folder, tmp_path):
         archive = tmp_path / "twice.tar"
         with tarfile.open(archive, "w") as opened:

@@ -123,8 +123,23 @@ def _in_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 content = archive.extractfile(member)
                 assert content is not None
                 yield member.name, content.read()
+            _check_end(archive)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DamagedInput(f"{path} is damaged: {error}") from None
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """See that an archive ends where its last member does.
+
+    At a header that is damaged or cut off, Python's reader just stops.
+
+    Raises:
+        tarfile.ReadError: it goes on, or has no end.
+    """
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"no member begins at byte {archive.offset:,}, nor does it end")
 
 
 def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
