@@ -315,6 +315,14 @@ def splits(data):
     return {"val_accuracy": "x-valid", "test_accuracy": "x-test", "valtest_accuracy": "ori-test"}
 
 
+def lengthen(content, epochs):
+    """Add a schedule whose trainings claim so many epochs."""
+    results = {
+        key: {**found, "epochs": epochs} for key, found in content["12"]["all_results"].items()
+    }
+    content[f"of {epochs}"] = {**content["12"], "all_results": results}
+
+
 class TestBadInput:
     """An error that names the file and the architecture, and no table."""
 
@@ -347,11 +355,16 @@ class TestBadInput:
             (lambda c: c["200"]["dataset_seed"].update(cifar100=[5]), "'cifar100', 5.* is missing"),
             (lambda c: c.update({"100": c["200"]}), "200 epochs under '100'"),
             (lambda c: c["200"]["all_results"]["cifar100", 777].pop("train_times"), "is missing"),
-            (lambda c: c["200"]["all_results"]["cifar10", 777].update(epochs=0), "0 epochs under"),
+            (
+                lambda c: c["200"]["all_results"]["cifar10", 777].update(epochs=0),
+                "0 epochs: 1 to 200",
+            ),
             (
                 lambda c: c["200"]["all_results"]["cifar10", 777].update(epochs="many"),
-                "many epochs",
+                "many' epochs",
             ),
+            (lambda c: lengthen(c, 20_000_000), "20000000 epochs: 1 to 200"),
+            (lambda c: [lengthen(c, epochs) for epochs in (2, 3, 4)], "more than 4 lengths"),
             (lambda c: c["200"]["all_results"]["cifar10", 777].update(eval_acc1es=[1.0]), "list"),
             (lambda c: c.update({"200": [1]}), "list"),
             (lambda c: c.clear(), "no training"),

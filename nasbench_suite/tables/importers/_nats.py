@@ -25,6 +25,10 @@ from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.source import Column, Curve, Source, Task
 
 _RUNS: Final = 3
+_MOST_EPOCHS: Final = 200
+"""Epochs of a training at most, which are those of the longest official one."""
+_MOST_LENGTHS: Final = 4
+"""Lengths of trainings at most; the official ones have two or three."""
 _BLOCK: Final = 1024
 """Rows that are set aside at a time."""
 
@@ -144,6 +148,7 @@ class Trainings:
         self._costs = {(task, kind): _Rows(1) for task in _TASKS for kind in _COSTS}
         self._seeds: dict[tuple[str, int], list[int]] = {}
         self._mixed: set[tuple[str, int]] = set()
+        self._lengths: set[int] = set()
 
     @property
     def space(self) -> Space:
@@ -201,12 +206,21 @@ class Trainings:
                 for run, seed in enumerate(ran):
                     result = trained[data, seed]
                     epochs = result["epochs"]
-                    if schedule.isdecimal() and epochs != int(schedule):
-                        raise ValueError(f"a training of {epochs} epochs under {schedule!r}")
+                    self._check_length(schedule, epochs)
                     for reading in readings:
                         if reading.data == data:
                             self._read(task, reading, row, run, epochs, result)
                     self._note(data, epochs, run, seed)
+
+    def _check_length(self, schedule: str, epochs: int) -> None:
+        """See that a training has its schedule's epochs, and that there is room for its curve."""
+        if type(epochs) is not int or not 0 < epochs <= _MOST_EPOCHS:
+            raise ValueError(f"a training of {epochs!r:.40} epochs: 1 to {_MOST_EPOCHS} are known")
+        if schedule.isdecimal() and epochs != int(schedule):
+            raise ValueError(f"a training of {epochs} epochs under {schedule!r}")
+        self._lengths.add(epochs)
+        if len(self._lengths) > _MOST_LENGTHS:
+            raise ValueError(f"trainings of more than {_MOST_LENGTHS} lengths: {epochs} is new")
 
     def _read(
         self, task: str, reading: _Reading, row: int, run: int, epochs: int, result: dict[str, Any]
