@@ -453,9 +453,9 @@ class TestBadInput:
         with tarfile.open(archive, "w") as opened:
             opened.add(source, "x")
         self.refused(archive, "too large to be of one architecture")
-        bomb = bz2.compress(b"\0" * (1 << 24)) * 65
+        bomb = bz2.compress(b"}" * (1 << 24)) * 2
         (source / "000007.pickle.pbz2").write_bytes(bomb)
-        self.refused(source, r"000007\.pickle\.pbz2 is damaged: it unpacks to more than")
+        self.refused(source, r"000007\.pickle\.pbz2 is damaged: it unpacks to more than 16,777,216")
 
     def test_links_in_an_archive_are_not_followed(self, folder, tmp_path):
         archive = tmp_path / "links.tar"

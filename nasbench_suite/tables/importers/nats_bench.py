@@ -24,8 +24,9 @@ from nasbench_suite.tables.unpickle.stream import Entries
 
 _FILE: Final = re.compile(r"(?:.*/)?(\d{6}|meta)\.pickle\.pbz2")
 _META: Final = "meta"
-_MOST_PACKED: Final = 1 << 24
-"""Bytes of an architecture's file at most; the honest ones have less than 100,000."""
+_MOST: Final = 1 << 24
+"""Bytes of an architecture's file at most, packed or not; the official ones unpack to less than two
+million. In memory they may become fifty times as many, and some are unpacked ahead."""
 _AHEAD: Final = 4
 """Files that are unpacked before they are needed, which takes as long as all the rest."""
 _TOLD: Final = 1_000
@@ -104,7 +105,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of the files of a folder."""
     for path in sorted(folder.iterdir()):
         if _FILE.fullmatch(path.name):
-            if path.stat().st_size > _MOST_PACKED:
+            if path.stat().st_size > _MOST:
                 raise DamagedInput(f"{path} is too large to be of one architecture")
             yield path.name, path.read_bytes()
 
@@ -116,7 +117,7 @@ def _in_archive(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 if not member.isreg() or not _FILE.fullmatch(member.name):
                     continue
-                if member.size > _MOST_PACKED:
+                if member.size > _MOST:
                     raise DamagedInput(
                         f"{path / member.name} is too large to be of one architecture"
                     )
@@ -147,7 +148,7 @@ def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]
     waiting: deque[tuple[str, Future[bytes]]] = deque()
     with ThreadPoolExecutor(1) as pool:
         for name, packed in files:
-            waiting.append((name, pool.submit(unpickle.unpack, packed, name)))
+            waiting.append((name, pool.submit(unpickle.unpack, packed, name, _MOST)))
             if len(waiting) > _AHEAD:
                 name, unpacked = waiting.popleft()
                 yield name, unpacked.result()

@@ -129,7 +129,7 @@ def load(path: Path) -> Any:
     try:
         raw = path.read_bytes()
         if path.suffix == ".pbz2":
-            raw = _unpack(raw)
+            raw = _unpack(raw, _MOST_UNPACKED)
         elif raw[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
                 found = member(archive)
@@ -143,27 +143,27 @@ def load(path: Path) -> Any:
     return loads(raw, str(path))
 
 
-def unpack(packed: bytes, origin: str) -> bytes:
-    """Return the content of bzip2 streams, one after the other.
+def unpack(packed: bytes, origin: str, most: int = _MOST_UNPACKED) -> bytes:
+    """Return the content of bzip2 streams, one after the other, of so many bytes at most.
 
     Raises:
         DamagedInput: they are cut short, no such streams, or unpack to far more than they hold.
     """
     try:
-        return _unpack(packed)
+        return _unpack(packed, most)
     except (OSError, ValueError, EOFError) as error:
         raise DamagedInput(f"{origin} is damaged: {error}") from None
 
 
-def _unpack(packed: bytes) -> bytes:
+def _unpack(packed: bytes, most: int) -> bytes:
     parts = []
-    left = _MOST_UNPACKED
+    left = most
     while packed:
         stream = bz2.BZ2Decompressor()
         part = stream.decompress(packed, left + 1)
         left -= len(part)
         if left < 0:
-            raise ValueError(f"it unpacks to more than {_MOST_UNPACKED:,} bytes")
+            raise ValueError(f"it unpacks to more than {most:,} bytes")
         if not stream.eof:
             raise EOFError("it is cut short")
         parts.append(part)
