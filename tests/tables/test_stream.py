@@ -86,7 +86,7 @@ def test_batches(tmp_path, protocol, count):
 
 
 def test_texts_that_entries_share(tmp_path):
-    shared = "epoch " + "x" * 300
+    shared = "epoch " + "x" * 200
     found = {at: {shared: at, "own": f"text {at}", str(at): [shared, shared]} for at in range(50)}
     for protocol in (2, 4):
         assert dict(Entries(written(tmp_path, {"items": found}, protocol), "items")) == found
@@ -258,3 +258,35 @@ def test_another_structure(tmp_path):
             list(Entries(written(tmp_path, data), "items"))
     with pytest.raises(FileNotFoundError):
         list(Entries(tmp_path / "nothing", "items"))
+
+
+def test_copies_have_bounds(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "_MOST_ENTRY", 1 << 20)
+    call = b"\x8c\x08builtins\x8c\x04list\x93\x94"
+    large = pickle.dumps(list(range(20_000)), 4)[2:-1]
+    path = tmp_path / "copies.pkl"
+    # The outer dictionary, then an entry whose list is copied again and again.
+    numbers = {"list": b"h\x02h\x03\x85R"}
+    body = b"(" + numbers["list"] * 50_000 + b"l"
+    large = large.replace(b"\x94", b"", 1)
+    path.write_bytes(
+        b"\x80\x04}\x94(\x8c\x05items}\x94(K\x00}(\x8c\x01a" + call + b"0" + large + b"\x940"
+        b"\x8c\x01b" + body + b"uu\x8c\x01zK\x01u."
+    )
+    tracemalloc.start()
+    with pytest.raises(REFUSED):
+        list(Entries(path, "items"))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50e6
+
+
+def test_long_texts_are_not_kept(tmp_path):
+    data = {"items": {at: {"a": f"{at}" * 100_000, "b": 1} for at in range(60)}, "z": 1}
+    path = written(tmp_path, data)
+    del data
+    tracemalloc.start()
+    assert sum(1 for _ in Entries(path, "items")) == 60
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 5e6

@@ -23,13 +23,17 @@ from numpy.typing import NDArray
 from nasbench_suite.core import DamagedInput, UnsafePickle
 from nasbench_suite.tables.unpickle import plain
 
-_MOST_UNPACKED: Final = 1 << 30
+_MOST_UNPACKED: Final = 1 << 27
 """A packed file may hold so many bytes at most; a few hundred bytes can unpack to gigabytes."""
 
 
 class _Reader(pickle.Unpickler):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self._admitted = plain.Admitted(len(data))
+
     def find_class(self, module: str, name: str) -> Any:
-        return plain.find(module, name)
+        return self._admitted.find(module, name)
 
     def persistent_load(self, pid: Any) -> Any:
         return plain.StandIn(*pid) if isinstance(pid, tuple) else plain.StandIn(pid)
@@ -109,11 +113,13 @@ def loads(data: bytes, origin: str) -> Any:
     """
     try:
         _scan(data)
-        return _Reader(io.BytesIO(data)).load()
+        return _Reader(data).load()
     except UnsafePickle as error:
         raise UnsafePickle(f"{origin}: {error}") from None
     except IndexError:
         raise DamagedInput(f"{origin} is not a readable pickle: it is cut short") from None
+    except MemoryError:
+        raise DamagedInput(f"{origin} asks for more memory than there is") from None
     except Exception as error:
         # A damaged pickle fails in whichever way its broken bytes happen to mean.
         raise DamagedInput(f"{origin} is not a readable pickle: {error}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import DamagedInput, UnsafePickle
 
+_MOST_ARGUMENTS: Final = 16
+
 
 class StandIn:
     """An object of a foreign class: its arguments and its state, and no behaviour."""
 
     def __init__(self, *args: Any) -> None:
+        if len(args) > _MOST_ARGUMENTS:
+            raise UnsafePickle(f"the pickle builds a value of {len(args):,} parts")
         self.args = args
         self.state: Any = None
 
@@ -32,13 +36,18 @@ class StandIn:
 class _Builder:
     """A function that a pickle may call and do nothing else with."""
 
-    __slots__ = ("_function",)
+    __slots__ = ("_charge", "function")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Any], charge: Callable[..., None]) -> None:
+        self.function = function
+        self._charge = charge
 
     def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
+        self._charge(*args)
+        built = self.function(*args)
+        if isinstance(built, _Array):
+            built.charge = self._charge
+        return built
 
     def __setstate__(self, state: Any) -> None:
         raise UnsafePickle("the pickle wants to change a function that builds its values")
@@ -66,6 +75,8 @@ class _Dtype:
 class _Array(np.ndarray[Any, np.dtype[Any]]):
     """An array whose state is checked before it is believed."""
 
+    charge: Callable[..., None]
+
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 5:
             raise UnsafePickle("the pickle holds an array of a form that is not plain data")
@@ -81,6 +92,7 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
             fits = isinstance(data, bytes) and len(data) == count * kind.dtype.itemsize
         if not fits:
             raise DamagedInput(f"an array of shape {shape} does not hold what it should")
+        self.charge(data)
         whole = (1, shape, kind.dtype, bool(fortran), data)
         super().__setstate__(whole)  # type: ignore[arg-type]
 
@@ -96,7 +108,7 @@ def _count(shape: Any) -> int:
 
 def _array(subtype: Any, shape: Any, typecode: Any) -> NDArray[Any]:
     """Begin an array as numpy's own `_reconstruct` does; its state follows in the pickle."""
-    if subtype is not _NDARRAY:
+    if not isinstance(subtype, _Builder) or subtype.function is not _not_alone:
         raise UnsafePickle(f"the pickle asks for an array of type {subtype!r}, not a plain array")
     return np.ndarray.__new__(_Array, (0,), dtype=np.dtype("b"))
 
@@ -148,21 +160,22 @@ def _str(text: Any = "") -> str:
     return text
 
 
-_NDARRAY: Final = _Builder(_not_alone)
-_STAND_IN: Final = _Builder(StandIn)
+def _stand_in(*args: Any) -> StandIn:
+    return StandIn(*args)
+
 
 _PLAIN: Final = {
     **{k.__name__: k for k in (bool, complex, dict, float, frozenset, int, list, set)},
     **{k.__name__: k for k in (slice, tuple)},
-    "bytearray": _Builder(_bytearray),
-    "bytes": _Builder(_bytes),
-    "str": _Builder(_str),
-    "unicode": _Builder(_str),
+    "bytearray": _bytearray,
+    "bytes": _bytes,
+    "str": _str,
+    "unicode": _str,
 }
 _NUMPY: Final = (
-    ("multiarray", "_reconstruct", _Builder(_array)),
-    ("multiarray", "scalar", _Builder(_scalar)),
-    ("numeric", "_frombuffer", _Builder(_from_buffer)),
+    ("multiarray", "_reconstruct", _array),
+    ("multiarray", "scalar", _scalar),
+    ("numeric", "_frombuffer", _from_buffer),
 )
 _CONTAINERS: Final = (
     ("pandas.core.frame", "DataFrame"),
@@ -179,12 +192,12 @@ _CONTAINERS: Final = (
 
 _ADMITTED: Final[dict[tuple[str, str], Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
-    ("_codecs", "encode"): _Builder(_encode),
-    ("numpy", "ndarray"): _NDARRAY,
-    ("numpy", "dtype"): _Builder(_Dtype),
+    ("_codecs", "encode"): _encode,
+    ("numpy", "ndarray"): _not_alone,
+    ("numpy", "dtype"): _Dtype,
     # Rebuilding functions, such as pandas' `_new_Index(cls, state)`.
-    ("pandas.core.indexes.base", "_new_Index"): _STAND_IN,
-    ("torch._utils", "_rebuild_tensor_v2"): _STAND_IN,
+    ("pandas.core.indexes.base", "_new_Index"): _stand_in,
+    ("torch._utils", "_rebuild_tensor_v2"): _stand_in,
     **dict.fromkeys(_CONTAINERS, StandIn),
     **{(home, name): kind for home in ("builtins", "__builtin__") for name, kind in _PLAIN.items()},
     **{
@@ -195,24 +208,42 @@ _ADMITTED: Final[dict[tuple[str, str], Any]] = {
 }
 
 
-def find(module: str, name: str) -> Any:
-    """Return what builds the values of a name, without importing it.
+class Admitted:
+    """What one pickle may build values with, for as long as it has room for them."""
 
-    Raises:
-        UnsafePickle: values of this name are no plain data.
-    """
-    try:
-        return _ADMITTED[module, name]
-    except KeyError:
-        raise UnsafePickle(
-            f"the pickle wants to import {module}.{name}, which is not plain data; "
-            "nothing of it was run"
-        ) from None
+    def __init__(self, room: int) -> None:
+        """Give room for so many elements: an honest pickle has a byte for each that it copies."""
+        self.room = room
+
+    def find(self, module: str, name: str) -> Any:
+        """Return what builds the values of a name, without importing it.
+
+        Raises:
+            UnsafePickle: values of this name are no plain data.
+        """
+        try:
+            found = _ADMITTED[module, name]
+        except KeyError:
+            raise UnsafePickle(
+                f"the pickle wants to import {module}.{name}, which is not plain data; "
+                "nothing of it was run"
+            ) from None
+        # A pickle makes objects of foreign classes without a call too, and then needs a class.
+        return found if found is StandIn else _Builder(found, self._charge)
+
+    def _charge(self, *args: Any) -> None:
+        """Take off what a call may copy.
+
+        A call takes six bytes of a pickle, however much it copies of what was there before.
+        """
+        self.room -= sum(len(arg) for arg in args if isinstance(arg, Sized))
+        if self.room < 0:
+            raise UnsafePickle("the pickle copies its values until they fill the memory")
 
 
 def is_builder(value: Any) -> bool:
     """Return whether a value is what `find` returned, or the type of an array's elements."""
-    return isinstance(value, _Builder | _Dtype | type)
+    return value is StandIn or isinstance(value, _Builder | _Dtype)
 
 
 def build(value: Any, state: Any) -> None:

@@ -26,6 +26,8 @@ _LONGEST: Final = 300
 """Bytes of the longest instruction whose length needs no look."""
 _MOST_ENTRY: Final = 1 << 24
 """Bytes of an entry at most; in memory they may become fifty times as many."""
+_SHARED: Final = 256
+"""Characters of a text that entries may share at most: names of splits and data sets."""
 _TORCH: Final = 0x1950A86A20F9469CFC6C
 """The first of the pickles in a file of `torch.save` as it was until torch 1.5."""
 _BEFORE: Final = 2
@@ -47,7 +49,7 @@ _TUPLES: Final = {0x85: 1, 0x86: 2, 0x87: 3}
 
 
 class _Memo:
-    """What a pickle refers to by number: of entries given away only texts, bytes and builders."""
+    """What a pickle refers to by number: of entries given away only short texts and builders."""
 
     def __init__(self) -> None:
         self.recent: list[Any] = []
@@ -80,7 +82,8 @@ class _Memo:
         self.recent.clear()
 
     def _keep(self, value: Any) -> int:
-        if not isinstance(value, str | bytes) and not plain.is_builder(value):
+        short = isinstance(value, str | bytes) and len(value) <= _SHARED
+        if not short and not plain.is_builder(value):
             return -1
         number = self._numbers.setdefault(value, len(self._kept))
         if number == len(self._kept):
@@ -206,6 +209,7 @@ class _Machine:
         self._inside = 0
         self._texts: dict[str, str] = {}
         self._running = True
+        self._admitted = plain.Admitted(_MOST_ENTRY)
 
     @classmethod
     def whole(cls, window: _Window) -> Any:
@@ -276,6 +280,7 @@ class _Machine:
             self._texts.clear()
             self._memo.forget()
             self._window.begin_entry()
+            self._admitted.room = _MOST_ENTRY
 
     def _follow(self, code: int) -> None:
         """Follow an instruction that is not frequent."""
@@ -299,14 +304,40 @@ class _Machine:
             stack.append(_content(code, window.take(4)))
         elif code == 0x63:  # GLOBAL
             stack += [window.line(), window.line()]
-            _build(0x93, stack)
+            self._build(0x93)
         elif code in _SKIPPED:
             window.take(_SKIPPED[code])
         elif code == 0x2E:  # STOP
             self.result = stack.pop()
             self._running = False
         else:
-            _build(code, stack)
+            self._build(code)
+
+    def _build(self, code: int) -> None:
+        """Follow an instruction that makes a value of those on the stack."""
+        stack = self._stack
+        if code in _EMPTY:
+            stack.append(_EMPTY[code]())
+        elif code in _CONSTANTS:
+            stack.append(_CONSTANTS[code])
+        elif code in _TUPLES:
+            length = _TUPLES[code]
+            if len(stack) < length:
+                raise IndexError
+            stack[-length:] = [tuple(stack[-length:])]
+        elif code == 0x93:  # STACK_GLOBAL
+            name, module = stack.pop(), stack.pop()
+            stack.append(self._admitted.find(module, name))
+        elif code == 0x52:  # REDUCE
+            arguments, function = stack.pop(), stack.pop()
+            if not plain.is_builder(function) or not isinstance(arguments, tuple):
+                raise UnsafePickle("the pickle calls what builds no plain data")
+            stack.append(function(*arguments))
+        elif code == 0x62:  # BUILD
+            state = stack.pop()
+            plain.build(stack[-1], state)
+        else:
+            raise UnsafePickle(f"the pickle has an instruction {code} that no plain data needs")
 
 
 def _fill(code: int, stack: list[Any], items: list[Any]) -> None:
@@ -323,32 +354,6 @@ def _fill(code: int, stack: list[Any], items: list[Any]) -> None:
         container.update(items)
     else:
         raise ValueError(f"it fills a {type(container).__name__} with what it cannot hold")
-
-
-def _build(code: int, stack: list[Any]) -> None:
-    """Follow an instruction that makes a value of those on the stack."""
-    if code in _EMPTY:
-        stack.append(_EMPTY[code]())
-    elif code in _CONSTANTS:
-        stack.append(_CONSTANTS[code])
-    elif code in _TUPLES:
-        length = _TUPLES[code]
-        if len(stack) < length:
-            raise IndexError
-        stack[-length:] = [tuple(stack[-length:])]
-    elif code == 0x93:  # STACK_GLOBAL
-        name, module = stack.pop(), stack.pop()
-        stack.append(plain.find(module, name))
-    elif code == 0x52:  # REDUCE
-        arguments, function = stack.pop(), stack.pop()
-        if not plain.is_builder(function) or not isinstance(arguments, tuple):
-            raise UnsafePickle("the pickle calls what builds no plain data")
-        stack.append(function(*arguments))
-    elif code == 0x62:  # BUILD
-        state = stack.pop()
-        plain.build(stack[-1], state)
-    else:
-        raise UnsafePickle(f"the pickle has an instruction {code} that no plain data needs")
 
 
 def _content(code: int, data: bytes) -> Any:
