@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nasbench: {error}", file=sys.stderr)
         return 2
     except MemoryError:
-        print("nasbench: out of memory: ask for a smaller budget", file=sys.stderr)
+        print("nasbench: out of memory: ask for less", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("nasbench: interrupted; what was finished is kept", file=sys.stderr)

@@ -236,7 +236,8 @@ def trainings(draw):
     space = registry.load("spaces", draw(st.sampled_from(["nasbench201", "nats_sss"])))
     numbers = draw(st.lists(st.integers(0, space.size - 1), min_size=1, max_size=5, unique=True))
     lengths = draw(st.lists(st.integers(1, 10**6), min_size=1, max_size=3, unique=True))
-    values = st.floats(0, 100)
+    # None of 1 or less, which all together would be shares.
+    values = st.floats(1, 100, exclude_min=True)
     found = {}
     for number in numbers:
         for length in lengths:
@@ -586,7 +587,7 @@ def test_columns_of_nothing_but_holes(tmp_path):
 
 def test_too_many_runs_and_lengths(tmp_path):
     header = ROWS.splitlines()[0]
-    rows = "".join(f"8:8:8:8:8,{n},1,{n / 10},1,1,1\n" for n in range(256))
+    rows = "".join(f"8:8:8:8:8,{n},1,{n / 10},50,1,1\n" for n in range(256))
     with pytest.raises(DamagedInput, match=r"line 257: its architecture has 256 trainings"):
         packed(tmp_path, rows=f"{header}\n{rows}")
     fewer = rows.rsplit("8:8:8:8:8", 1)[0]
@@ -694,3 +695,87 @@ def test_damage_is_never_a_traceback(tmp_path_factory, of_toml, changes):
     assert sorted(path.name for path in folder.iterdir()) == (["in", "out"] if made else ["in"])
     if made:
         assert Table.open(folder / "out").protocols
+
+
+# What would be a silent wrong answer.
+
+
+def whole_space(values):
+    """The text of a CSV of all cells of four vertices; `values` gives the rest of a row."""
+    cells = sorted({CELLS.canonical(arch) for arch in CELLS})
+    lines = [
+        f'"{CELLS.format(arch)}",{line}\n' for n, arch in enumerate(cells) for line in values(n)
+    ]
+    return "widths,seed,length,val_accuracy,test_accuracy,seconds,params\n" + "".join(lines)
+
+
+WHOLE = TOML.replace('"nats_sss"', '"nasbench101_4v"\nkey = "canonical"')
+
+
+def test_holes_in_a_whole_space_are_refused_unless_these_trainings_failed(tmp_path):
+    def values(n):
+        val = "" if n == 3 else 50 + n / 10
+        yield f"0,1,{val},20,9,1"
+
+    rows = whole_space(values)
+    with pytest.raises(DamagedInput, match=r"after 1 epochs of .* is missing, 1 values in all"):
+        packed(tmp_path, WHOLE, rows)
+    assert not (tmp_path / "mine").exists()
+    table = packed(tmp_path, f'{WHOLE}missing = "failed"\n', rows)
+    assert "1 trainings that are missing count as failed" in table.protocols["standard"].description
+    arch = sorted({CELLS.canonical(arch) for arch in CELLS})[3]
+    with pytest.raises(NotMeasured):
+        table.query(arch, "val_accuracy")
+    with pytest.raises(UnknownName, match="no kind of missing named 'unknown'"):
+        packed(tmp_path / "b", f'{WHOLE}missing = "unknown"\n', rows)
+
+
+def test_a_training_that_continues_is_of_the_same_run_and_costs_no_less(tmp_path):
+    toml = f"{WHOLE}continues = true\n"
+
+    def other_seed(n):
+        yield f"{'0' if n else '4'},1,50,20,9,1"
+        yield "0,2,60,30,18,1"
+
+    def shorter(n):
+        yield "0,1,50,20,9,1"
+        yield f"0,2,60,30,{18 if n != 5 else 8},1"
+
+    def good(_):
+        yield "0,1,50,20,9,1"
+        yield "0,2,60,30,18,1"
+
+    with pytest.raises(DamagedInput, match=r"line 3: the first run of this length is 0, and that"):
+        packed(tmp_path, toml, whole_space(other_seed))
+    with pytest.raises(DamagedInput, match=r"after 2 epochs is 8, and a shorter training took 9"):
+        packed(tmp_path, toml, whole_space(shorter))
+    # Trainings that start anew have a right to both.
+    assert packed(tmp_path / "anew", WHOLE, whole_space(other_seed)).covers_space
+    table = packed(tmp_path, toml, whole_space(good))
+    found = run("hyperband", table, budget=Budget(20), seed=0, protocol="multi_fidelity")
+    assert {trial.cost for trial in found.trials} <= {9.0, 18.0}
+
+
+def test_shares_are_no_percentages(tmp_path):
+    rows = ROWS.replace("10.5", "0.1").replace("11.5", "0.2").replace("22.5", "1.0")
+    rows = rows.replace("20.5", "0.3")
+    with pytest.raises(DamagedInput, match=r"no val_accuracy is more than 1, so these are shares"):
+        packed(tmp_path, rows=rows)
+
+
+def test_columns_that_say_another_split(tmp_path):
+    toml = TOML.replace(
+        "[metrics.val_accuracy]", '[metrics.val_accuracy]\ncolumn = "Test Accuracy"'
+    )
+    with pytest.raises(DamagedInput, match="its split is validation, and its column 'Test Acc"):
+        packed(tmp_path, toml)
+
+
+def test_the_name_of_another_table_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("NASBENCH_DATA", str(tmp_path))
+    toml = TOML.replace('"mine"', '"nasbench101_4v"')
+    with pytest.raises(DamagedInput, match="nasbench101_4v is the name of another table"):
+        packed(tmp_path, toml)
+    source = write(tmp_path / "in")
+    # A table of one's own may be packed again.
+    assert pack("csv", source) == pack("csv", source) == tmp_path / "datasets_tabular" / "mine"

@@ -161,6 +161,9 @@ def test_the_official_file_is_packed_whole(tmp_path, tfrecords, space, three):
     card = (table.folder / "card.toml").read_text()
     assert "nasbench_full.tfrecord" in card
     assert str(tmp_path) not in card
+    # The file itself may be named too.
+    again = pack("nasbench101", source / "nasbench_full.tfrecord", tmp_path / "again")
+    assert (again / "card.toml").read_text() == card
 
 
 def test_trainings_that_lack_are_missing(tmp_path, tfrecords, space, three):

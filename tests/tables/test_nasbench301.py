@@ -185,7 +185,8 @@ def test_a_single_optimiser_is_named(tmp_path):
 archs = st.sampled_from(ARCHS[:2]) | st.tuples(
     *(st.integers(0, choices - 1) for choices in SPACE.genes)
 )
-numbers = st.floats(0, 100, allow_subnormal=False)
+# Accuracies of less than 1 % would be shares.
+numbers = st.just(0.0) | st.floats(1, 100, exclude_min=True)
 trainings = st.lists(
     st.tuples(
         archs, st.sampled_from(["rs", "de", "gdas"]), numbers, numbers, st.integers(1, 10**6)
@@ -337,6 +338,7 @@ WRONG = {
     "no configuration": (without(CONFIG), f"'{CONFIG}' is missing"),
     "a configuration that is none": ({**result(ARCHS[0]), CONFIG: [1]}, "no result of a training"),
     "no information": ({**result(ARCHS[0]), "info": []}, "no result of a training"),
+    "a share": ({**result(ARCHS[0]), "test_accuracy": 0.91}, "a share of 1, and is published in %"),
     "no validation": (without("info", 0, "val_accuracy"), "'val_accuracy' is missing"),
     "no test": (without("test_accuracy"), "'test_accuracy' is missing"),
     "no seconds": (without("runtime"), "'runtime' is missing"),

@@ -405,7 +405,10 @@ class TestBadInput:
         self.refused(source, r"meta\.pickle\.pbz2 is no file of NATS-Bench")
 
     def test_nothing(self, source):
-        self.refused(source, "holds no architecture's results")
+        self.refused(source, "holds no architecture's file$")
+        (source / "inside").mkdir()
+        (source / "inside" / "000007.pickle.pbz2").write_bytes(b"")
+        self.refused(source, "holds no architecture's file, but these within it have: inside")
         self.refused(source / "missing", "is not there", DataNotFound)
         self.refused(source, r"NAS-Bench-201-\*\.pth", DataNotFound, "nasbench201_official")
         for version in ("v1_0", "v1_1"):
@@ -463,7 +466,7 @@ class TestBadInput:
             link = tarfile.TarInfo("x/000007.pickle.pbz2")
             link.type, link.linkname = tarfile.SYMTYPE, str(folder / "000007.pickle.pbz2")
             opened.addfile(link)
-        self.refused(archive, "holds no architecture's results")
+        self.refused(archive, r"000007\.pickle\.pbz2 is a link")
 
     def test_another_file(self, source):
         for name, content in (("a.txt", b"hello"), ("b.pth", pickle.dumps({"a": 1}))):

@@ -48,15 +48,19 @@ _SEEDS: Final = (
 )
 
 
-def read(folder: Path, progress: Callable[[str], None]) -> Source:
-    """Read the official file in a folder, the full one where both are there.
+def read(source: Path, progress: Callable[[str], None]) -> Source:
+    """Read an official file, or the one in a folder, of which the full one is preferred.
 
     Raises:
         FileNotFoundError: neither is there.
         DamagedInput: a record is not what it should be; the message names file and record.
     """
-    inputs = Inputs(folder, progress, dict.fromkeys(_FILES, _REPOSITORY))
-    name = _FILES[not (folder / _FILES[0]).is_file() and (folder / _FILES[1]).is_file()]
+    if source.is_dir():
+        folder = source
+        name = _FILES[not (folder / _FILES[0]).is_file() and (folder / _FILES[1]).is_file()]
+    else:
+        folder, name = source.parent, source.name
+    inputs = Inputs(folder, progress, {name: _REPOSITORY})
     space: Nasbench101 = registry.load("spaces", "nasbench101")
     found = Trainings(space, _QUANTITIES, lambda epochs: epochs / 2)
     found.read(inputs.path(name), progress)

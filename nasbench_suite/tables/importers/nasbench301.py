@@ -225,6 +225,8 @@ def _number(metric: Metric, value: Any) -> float:
     most = 100.0 if metric.unit == "%" else float("inf")
     if number is None or not 0 <= number <= most:
         raise ValueError(f"{metric.name} is {shown(value)}")
+    if metric.unit == "%" and 0 < number <= 1:
+        raise ValueError(f"{metric.name} is {shown(value)}, a share of 1, and is published in %")
     return number
 
 
@@ -237,7 +239,11 @@ def _results(source: Path) -> Iterator[tuple[str, str, bytes]]:
         DamagedInput: a file cannot be read, or has a name that no published file has.
     """
     if source.is_dir():
-        paths = {path.relative_to(source).as_posix(): path for path in source.rglob("results_*")}
+        paths = {
+            path.relative_to(source).as_posix(): path
+            for path in source.rglob("results_*")
+            if path.is_file()
+        }
         for name, optimizer in _ordered(paths, source):
             yield name, optimizer, _content(source, name, partial(paths[name].open, "rb"))
         return

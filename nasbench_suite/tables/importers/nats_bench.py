@@ -103,11 +103,15 @@ def _read_files(
 
 def _in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of the files of a folder."""
-    for path in sorted(folder.iterdir()):
-        if _FILE.fullmatch(path.name):
-            if path.stat().st_size > _MOST:
-                raise DamagedInput(f"{path} is too large to be of one architecture")
-            yield path.name, path.read_bytes()
+    paths = [path for path in sorted(folder.iterdir()) if _FILE.fullmatch(path.name)]
+    if not paths:
+        inside = sorted({path.parent.name for path in folder.glob("*/*.pickle.pbz2")})
+        within = f", but these within it have: {', '.join(inside)}" if inside else ""
+        raise DamagedInput(f"{folder} holds no architecture's file{within}")
+    for path in paths:
+        if path.stat().st_size > _MOST:
+            raise DamagedInput(f"{path} is too large to be of one architecture")
+        yield path.name, path.read_bytes()
 
 
 def _in_archive(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -115,8 +119,10 @@ def _in_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                if not member.isreg() or not _FILE.fullmatch(member.name):
+                if not _FILE.fullmatch(member.name):
                     continue
+                if not member.isreg():
+                    raise DamagedInput(f"{path / member.name} is a link: pack the files themselves")
                 if member.size > _MOST:
                     raise DamagedInput(
                         f"{path / member.name} is too large to be of one architecture"

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from nasbench_suite import resources
 from nasbench_suite.core import DamagedInput
+from nasbench_suite.tables.card import read_card
 from nasbench_suite.tables.importers.csv import description
 from nasbench_suite.tables.importers.csv.columns import columns_of
 from nasbench_suite.tables.importers.csv.description import Description
 from nasbench_suite.tables.importers.csv.protocols import lengths, protocols, warnings
 from nasbench_suite.tables.importers.csv.rows import Architectures, Trainings
+from nasbench_suite.tables.layout import CARD
 from nasbench_suite.tables.source import Column, Source, Task
 
 
@@ -35,6 +38,7 @@ def read(source: Path, progress: Callable[[str], None]) -> Source:
     path = description.find(source)
     progress(path.name)
     described = description.read(path)
+    _check_name(described)
     archs = Architectures(described)
     read = {name: Trainings(described, archs, progress) for name in described.tasks}
     for name, trainings in read.items():
@@ -83,6 +87,20 @@ def read(source: Path, progress: Callable[[str], None]) -> Source:
         key=described.key,
         defects=[*described.defects, *warnings(described)],
     )
+
+
+def _check_name(described: Description) -> None:
+    """See that the table hides no other one of the same name.
+
+    Raises:
+        DamagedInput: there is one that was not made of this TOML.
+    """
+    folder = resources.find("datasets_tabular", described.name, CARD)
+    if folder is not None and read_card(folder)["inputs"][0]["file"] != described.path.name:
+        raise DamagedInput(
+            f"{described.path.name}, name: {described.name} is the name of another table, in "
+            f"{folder}: choose another"
+        )
 
 
 def _check_measured(described: Description, columns: Mapping[str, Sequence[Column]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf, nan
 from typing import Any, Final, NamedTuple
 
@@ -35,8 +35,11 @@ def columns_of(trainings: Trainings, task: str, places: Ints) -> Iterator[Column
     _check_twins(trainings)
     origin = f"{' and '.join(trainings.files)}, column"
     slices = list(_slices(trainings, places))
+    if trainings.continues and trainings.run is not None:
+        _check_same_runs(trainings, slices, len(places))
     for measured, values in zip(trainings.metrics, trainings.values, strict=True):
         name, told = measured.metric.name, f"{origin} {measured.column}"
+        _check_percent(trainings, measured, values)
         if not measured.each:
             single = _single(trainings, measured, values, places)
             if single is not None:
@@ -106,6 +109,45 @@ def _seeds(seeds: Ints, runs: Ints) -> tuple[int, ...]:
     """Return the seed of each run, nothing where it is not the same for all architectures."""
     found = [np.unique(seeds[runs == run]).tolist() for run in range(int(runs.max()) + 1)]
     return tuple(of[0] for of in found) if all(len(of) == 1 for of in found) else ()
+
+
+def _check_same_runs(trainings: Trainings, slices: Sequence[_Slice], count: int) -> None:
+    """See that run 0 of an architecture is one training, whatever its length.
+
+    Raises:
+        DamagedInput: a longer one cannot continue the shorter one.
+    """
+    assert trainings.run is not None
+    seen = np.full(count, -1)
+    for part in slices:
+        first = part.runs == 0
+        records, rows = part.records[first], part.rows[first]
+        other = np.flatnonzero(
+            (seen[rows] >= 0) & (trainings.run[seen[rows]] != trainings.run[records])
+        )
+        if len(other):
+            record = int(records[other[0]])
+            raise DamagedInput(
+                f"{trainings.line(record)}: the first run of this length is "
+                f"{trainings.run[record]}, and that of {trainings.line(int(seen[rows[other[0]]]))} "
+                "is another, which it cannot continue: add what is missing, or leave out continues"
+            )
+        seen[rows] = records
+
+
+def _check_percent(trainings: Trainings, measured: Measured, values: Floats) -> None:
+    """See that an accuracy is no share of 1.
+
+    Raises:
+        DamagedInput: none of its values is more than 1.
+    """
+    metric = measured.metric
+    most = np.max(values[~np.isnan(values)]) if not np.isnan(values).all() else inf
+    if metric.unit == "%" and metric.direction == "max" and most <= 1:
+        raise DamagedInput(
+            f"{' and '.join(trainings.files)}: no {measured.column} is more than {most:g}, so "
+            "these are shares, and % was said: multiply them by 100"
+        )
 
 
 def _grid(count: int, part: _Slice, values: Floats) -> Floats | None:

@@ -25,6 +25,7 @@ from nasbench_suite.core import (
 )
 from nasbench_suite.spaces.base import Space
 
+_WORDS: Final = re.compile(r"[a-z0-9]+").findall
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # What the root of every table file holds besides its tasks.
 _TAKEN: Final = frozenset({"architectures", "genes", "rows_by_code", "runs", "curves"})
@@ -70,6 +71,7 @@ _PROTOCOL: Final[_Entries] = {
     "cost": (str,),
     "report": (str,),
     "continues": (bool,),
+    "missing": (str,),
 }
 _KINDS: Final = {str: "text", list: "a list of texts", dict: "a table", bool: "true or false"}
 
@@ -134,6 +136,8 @@ class Description:
     cost: Measured | None
     report: Measured
     continues: bool
+    failed: bool
+    """Whether a training of which a search would see nothing failed; else there may be none."""
 
 
 def find(source: Path) -> Path:
@@ -284,6 +288,7 @@ class _Reader:
         split = given.get("split")
         if split is not None:
             self._one_of(split, (*SPLITS, "none"), "split", where)
+        column = given.get("column", name)
         words = name.lower().split("_")
         quality = unit in _MEASURED_ON_IMAGES
         asked = quality or not _QUALITIES.isdisjoint(words)
@@ -293,9 +298,12 @@ class _Reader:
                 'measured on which images? Add split = "train", "validation", "test" or '
                 '"validation+test"' + ("" if quality else ', or "none" where it has none'),
             )
-        said = {_SPLIT_OF[word] for word in words if word in _SPLIT_OF}
-        if split not in (None, "none") and said and said != {split}:
-            raise self._fault(where, f"its split is {split}, and its name says another: rename it")
+        for what, told in (("name", words), (f"column {shown(column)}", _WORDS(column.lower()))):
+            said = {_SPLIT_OF[word] for word in told if word in _SPLIT_OF}
+            if split not in (None, "none") and said and said != {split}:
+                raise self._fault(
+                    where, f"its split is {split}, and its {what} says another: rename it"
+                )
         metric = Metric(
             name,
             unit,
@@ -303,7 +311,7 @@ class _Reader:
             None if split == "none" else split,
             given["description"],
         )
-        return Measured(metric, given.get("column", name), per == "training")
+        return Measured(metric, column, per == "training")
 
     def _apart(
         self, given: Mapping[str, Any], metrics: Mapping[str, Measured]
@@ -353,6 +361,8 @@ class _Reader:
             "cost": cost,
             "report": report,
             "continues": given.get("continues", False),
+            "failed": "missing" in given
+            and bool(self._one_of(given["missing"], ("failed",), "kind of missing", "protocol")),
         }
 
     def _only(self, metrics: Mapping[str, Measured], split: str, role: str) -> Measured | None:

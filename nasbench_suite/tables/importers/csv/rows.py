@@ -69,6 +69,7 @@ class Trainings:
         """Begin with no training."""
         self._described = described
         self.metrics = list(described.metrics.values())
+        self.continues = described.continues
         self._archs = archs
         self._progress = progress
         self.files: list[str] = []
@@ -89,7 +90,8 @@ class Trainings:
         """
         path = self._described.path.parent / name
         if not path.is_file():
-            raise DataNotFound(f"{self._described.path.name} names {name}, and {path} is not there")
+            lacks = "no file" if path.exists() else "not there"
+            raise DataNotFound(f"{self._described.path.name} names {name}, and {path} is {lacks}")
         self._progress(name)
         self.files.append(name)
         self._starts.append(len(self._lines))
