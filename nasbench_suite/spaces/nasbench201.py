@@ -147,18 +147,28 @@ class Nasbench201(Space):
     def _at(self, index: int) -> Arch:
         return self.decode(self._order[index])
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(
+        self,
+        arch: Arch,
+        *,
+        classes: int,
+        size: int,
+        image_channels: int = 3,
+        width: int = 16,
+        cells: int = 5,
+    ) -> Graph:
         """Return the network of the paper, section 2.1: three stages of five cells.
 
         The stem is a 3x3 convolution to 16 channels; between stages a residual block halves
-        the image and doubles the channels.
+        the image and doubles the channels. Small images need less: another number of channels
+        of the images, another `width` of the first stage, and another number of `cells` a stage.
         """
-        net = Graph(channels=3, size=size)
-        x = net.batch_norm(net.conv(0, 16, 3))
-        for channels in (16, 32, 64):
-            if channels > 16:
+        net = Graph(channels=image_channels, size=size)
+        x = net.batch_norm(net.conv(0, width, 3))
+        for channels in (width, 2 * width, 4 * width):
+            if channels > width:
                 x = residual(net, x, channels)
-            for _ in range(5):
+            for _ in range(cells):
                 x = cell(net, x, arch, channels)
         return head(net, x, classes)
 

@@ -45,10 +45,10 @@ class NatsSss(Space):
         """Return the five widths, joined by colons."""
         return ":".join(str(WIDTHS[gene]) for gene in arch)
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(self, arch: Arch, *, classes: int, size: int, image_channels: int = 3) -> Graph:
         """Return the network: stem, then cell, block, cell, block, cell, each of its width."""
         widths = [WIDTHS[gene] for gene in arch]
-        net = Graph(channels=3, size=size)
+        net = Graph(channels=image_channels, size=size)
         x = net.batch_norm(net.conv(0, widths[0], 3))
         for stage, width in enumerate(widths):
             x = residual(net, x, width) if stage in (1, 3) else cell(net, x, _CELL, width)

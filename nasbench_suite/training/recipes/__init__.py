@@ -1,0 +1,196 @@
+"""How a network is trained: every hyperparameter, by name.
+
+A recipe is a `.toml` file here, which states all of them; another file is another recipe. Nothing
+here needs torch, so that the command line can list and check recipes without it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from nasbench_suite import settings
+from nasbench_suite.core import DamagedInput, DataNotFound, InvalidSetting, UnknownName, shown
+
+_FOLDER: Final = Path(__file__).parent
+_SUFFIX: Final = ".toml"
+_MOST: Final = 100_000
+
+PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The hyperparameters of a training; `recipe` reads and checks them."""
+
+    name: str
+
+    channels: int
+    """Of the first stage of a space's skeleton; 0: as published."""
+    cells: int
+    """A stage of a space's skeleton; 0: as published."""
+
+    epochs: int
+    batch: int
+    """Images a step. The last batch of an epoch is smaller where images are left over."""
+    learning_rate: float
+    """At its highest; it goes down to 0 as a half cosine."""
+    schedule: str
+    """Whether the learning rate changes with every `step`, or with every `epoch`."""
+    warm_up: float
+    """Epochs in which the learning rate rises from 0 in a straight line."""
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    """Of all parameters, those of batch normalisation too."""
+    clip: float
+    """The longest gradient that is stepped along, as a Euclidean norm; 0: any."""
+    label_smoothing: float
+
+    flip: float
+    """The chance that a training image is mirrored."""
+    shift: float
+    """How far a training image is moved at most, as a share of its side, with zeros behind it.
+
+    That is a random crop of the image padded by so much: 4 pixels of 32 are 0.125.
+    """
+    noise: float
+    """The standard deviation of Gaussian noise on training images, in those of the pixels."""
+    eval_shift: float
+    """As `shift`, of validation and test images."""
+    eval_noise: float
+    """As `noise`, of validation and test images."""
+    eval_draws: int
+    """How often each validation and test image is moved and made noisy; metrics are the means."""
+    eval_every: int
+    """Epochs from one evaluation to the next; the last epoch is always evaluated."""
+
+    precision: str
+    """`fp32`, `bf16`, `fp16` (scaled, on a GPU alone), or `auto`: what is fastest."""
+    channels_last: bool
+    """Whether the channels of a pixel lie side by side in memory."""
+    compile: bool
+    """Whether `torch.compile` is used; it pays off after minutes, not seconds."""
+
+    def values(self) -> dict[str, Any]:
+        """Return the hyperparameters by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)[1:]}
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the hyperparameters as JSON; the name is not one of them."""
+        text = json.dumps(self.values(), sort_keys=True, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()
+
+
+def _count(least: int) -> Callable[[str, Any], int]:
+    return lambda name, value: settings.at_least(name, value, least, _MOST)
+
+
+def _share(name: str, value: Any) -> float:
+    return settings.share_of(name, value, zero=True)
+
+
+def _below_one(name: str, value: Any) -> float:
+    if _share(name, value) == 1:
+        raise InvalidSetting(f"{name} is {shown(value)}: it is a number from 0 and below 1")
+    return float(value)
+
+
+def _positive(name: str, value: Any) -> float:
+    return settings.above(name, value, 0)
+
+
+def _not_negative(name: str, value: Any) -> float:
+    return 0.0 if value == 0 and not isinstance(value, bool) else _positive(name, value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidSetting(f"{name} is {shown(value)}: it is true or false")
+    return value
+
+
+def _word(*known: str) -> Callable[[str, Any], str]:
+    return lambda name, value: settings.one_of(name, value, known)
+
+
+_CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
+    "channels": _count(0),
+    "cells": _count(0),
+    "epochs": _count(1),
+    "batch": _count(2),
+    "learning_rate": _positive,
+    "schedule": _word("step", "epoch"),
+    "warm_up": _not_negative,
+    "momentum": _below_one,
+    "nesterov": _flag,
+    "weight_decay": _not_negative,
+    "clip": _not_negative,
+    "label_smoothing": _below_one,
+    "flip": _share,
+    "shift": _share,
+    "noise": _not_negative,
+    "eval_shift": _share,
+    "eval_noise": _not_negative,
+    "eval_draws": _count(1),
+    "eval_every": _count(1),
+    "precision": _word(*PRECISIONS),
+    "channels_last": _flag,
+    "compile": _flag,
+}
+
+
+def names() -> list[str]:
+    """Return the names of the suite's recipes, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
+
+
+def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a name, or of a user's own file, with some values changed.
+
+    Args:
+        name: one of `names`, or the path of a `.toml` file that states every hyperparameter.
+        changes: values that replace the recipe's.
+
+    Raises:
+        UnknownName: there is no such recipe, or no such hyperparameter.
+        InvalidSetting: a value is of the wrong type or out of range.
+        DataNotFound, DamagedInput: the file is not there, is no TOML, or leaves something out.
+    """
+    own = isinstance(name, str) and name.endswith(_SUFFIX)
+    if not own and name not in names():
+        raise UnknownName("recipe", name, names())
+    path = Path(name).expanduser() if own else _FOLDER / f"{name}{_SUFFIX}"
+    stated = _read(path)
+    values = {**stated, **(changes or {})}
+    for key in values:
+        if key not in _CHECKS:
+            raise UnknownName("hyperparameter", key, _CHECKS, f" of recipe {path.stem}")
+    missing = [key for key in _CHECKS if key not in stated]
+    if missing:
+        raise DamagedInput(f"{path} leaves out {', '.join(missing)}: a recipe states everything")
+    checked = {key: check(key, values[key]) for key, check in _CHECKS.items()}
+    if checked["nesterov"] and not checked["momentum"]:
+        raise InvalidSetting("nesterov is true and momentum 0: Nesterov's step needs momentum")
+    if checked["warm_up"] > checked["epochs"]:
+        raise InvalidSetting(
+            f"warm_up is {checked['warm_up']:g} epochs, of {checked['epochs']} in all: make it "
+            "shorter"
+        )
+    return Recipe(path.stem, **checked)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError):
+            raise DataNotFound(f"cannot read {path}: {error.strerror or error}") from None
+        raise DamagedInput(f"{path} is no recipe: {error}") from None
