@@ -179,7 +179,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     checked = {key: check(key, values[key]) for key, check in _CHECKS.items()}
     if checked["nesterov"] and not checked["momentum"]:
         raise InvalidSetting("nesterov is true and momentum 0: Nesterov's step needs momentum")
-    if checked["warm_up"] > checked["epochs"]:
+    if checked["warm_up"] >= checked["epochs"]:
         raise InvalidSetting(
             f"warm_up is {checked['warm_up']:g} epochs, of {checked['epochs']} in all: make it "
             "shorter"

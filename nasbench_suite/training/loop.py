@@ -1,0 +1,351 @@
+"""The loop: one network trained from one seed on one device.
+
+An epoch's images are augmented together on the device; nothing waits for the device but the end of
+an epoch. Whatever is drawn comes from a generator seeded for its purpose, so a training is a
+function of its seed, wherever it was interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - its customary name
+
+from nasbench_suite import settings
+from nasbench_suite.core import Arch, DamagedInput
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.training import augment, checkpoints
+from nasbench_suite.training.data.images import Images, Split
+from nasbench_suite.training.devices import Energy, devices, hardware, precision, repeatable
+from nasbench_suite.training.network import Network
+from nasbench_suite.training.recipes import Recipe
+from nasbench_suite.training.skeleton import skeleton
+from nasbench_suite.training.trained import COSTS, METRICS, Training
+
+Progress = Callable[[int, Mapping[str, float]], None]
+"""Is told, after each epoch, how many were trained and what the last one measured."""
+
+_CHUNK: Final = 1 << 24
+"""How many pixels are augmented together: 64 MB as float32."""
+_PIXELS: Final = {"cpu": 1 << 17, "cuda": 1 << 21}
+"""How many are evaluated together: what a core's cache holds, or what keeps a GPU busy."""
+_NO_MEMORY: Final = ("out of memory", "not enough memory", "allocate memory")
+
+
+def train(
+    arch: Arch,
+    space: Space,
+    images: Images,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    every: float = 10.0,
+    progress: Progress | None = None,
+) -> Training:
+    """Train an architecture and return its curves.
+
+    Networks that leave their input out are trained too, as NAS-Bench-201's authors did; ask
+    `skeleton.connected` first where they are not wanted.
+
+    Args:
+        arch: an architecture of the space.
+        space: one with a network of images.
+        images: to train on and to judge by.
+        recipe: every hyperparameter.
+        seed: of weights, order and augmentation; evaluation draws are the same for all seeds.
+        device: as in `devices`; of several, the first.
+        checkpoint: a file to go on from, if it is there, and to keep the state in.
+        every: seconds from one checkpoint to the next; the end is always kept.
+        progress: called after each epoch.
+
+    Returns:
+        What was trained; one that diverged or ran out of memory says so in `failure`.
+
+    Raises:
+        InvalidArchitecture, NoNetwork: the architecture has no network.
+        InvalidSetting: recipe, device or checkpoint are of something else.
+        DamagedInput: the checkpoint cannot be read.
+        OutputError: the checkpoint cannot be written.
+    """
+    place = devices(device)[0]
+    with repeatable(place) as flags:
+        trainer = _Trainer(space, space.check(arch), images, recipe, seed, place, flags)
+        if checkpoint is not None and checkpoint.exists():
+            trainer.resume(checkpoint)
+        kept = perf_counter()
+        while trainer.epochs < recipe.epochs:
+            failure = trainer.try_epoch()
+            if failure is not None:
+                return trainer.result(failure)
+            ended = trainer.epochs == recipe.epochs
+            if checkpoint is not None and (ended or perf_counter() - kept >= every):
+                trainer.keep(checkpoint)
+                kept = perf_counter()
+            if progress is not None:
+                progress(trainer.epochs, trainer.latest())
+        return trainer.result(None)
+
+
+class _Trainer:
+    """A training under way: the network, its optimiser, and the curves so far."""
+
+    def __init__(
+        self,
+        space: Space,
+        arch: Arch,
+        images: Images,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        flags: Mapping[str, Any],
+    ) -> None:
+        self._recipe, self._device = recipe, device
+        self._space, self._arch = space, arch
+        self._seed = settings.at_least("seed", seed, 0)
+        self._images = images.to(device)
+        graph = skeleton(
+            space,
+            arch,
+            recipe,
+            classes=images.classes,
+            size=images.size,
+            channels=images.channels,
+        )
+        self._dtype = precision(recipe.precision, device, graph)
+        self._layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        weights = torch.Generator().manual_seed(_number("weights", seed))
+        self._network = Network(graph, generator=weights)
+        self._network.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
+        self._forward: Callable[[Tensor], Tensor] = (
+            torch.compile(self._network) if recipe.compile else self._network
+        )
+        self._optimiser = torch.optim.SGD(
+            self._network.parameters(),
+            recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        self._scaler = torch.amp.GradScaler(
+            device.type, enabled=self._dtype == torch.float16
+        )
+        self._energy = Energy(device)
+        self._curves: dict[str, list[float]] = {name: [] for name in (*METRICS, *COSTS)}
+        self._record = {
+            "version": version("nasbench-suite"),
+            "space": space.name,
+            "architecture": space.format(arch),
+            "seed": seed,
+            "recipe": {"name": recipe.name, **recipe.values()},
+            "recipe_sha256": recipe.digest,
+            "data": images.name,
+            "data_sha256": images.digest,
+            "params": graph.params,
+            "flops": graph.flops,
+            "connected": self._network.connected,
+            "precision": str(self._dtype).removeprefix("torch."),
+            "hardware": hardware(device),
+            "flags": dict(flags),
+        }
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained so far."""
+        return len(self._curves["seconds"])
+
+    def latest(self) -> dict[str, float]:
+        """Return what the last epoch measured."""
+        return {name: values[-1] for name, values in self._curves.items()}
+
+    def result(self, failure: str | None) -> Training:
+        """Return what was trained so far."""
+        found = sha256()
+        for tensor in self._network.state_dict().values():
+            found.update(tensor.cpu().contiguous().numpy())
+        for name in METRICS:
+            found.update(repr(self._curves[name]).encode())
+        curves = {name: tuple(values) for name, values in self._curves.items()}
+        return Training(
+            self._space.name,
+            self._arch,
+            self._seed,
+            curves,
+            failure,
+            self._record,
+            found.hexdigest(),
+        )
+
+    def try_epoch(self) -> str | None:
+        """Train and judge for an epoch; return why that failed, and None if it did not."""
+        begun, energy = perf_counter(), self._energy.joules()
+        try:
+            found = self._train()
+            trained = perf_counter()
+            if self._judges():
+                found |= self._judge("val") | self._judge("test")
+        except (MemoryError, RuntimeError) as error:
+            # Torch has an error of its own for a GPU, and tells of a CPU only in words.
+            words = str(error).lower()
+            if isinstance(error, RuntimeError) and not any(w in words for w in _NO_MEMORY):
+                raise
+            return f"out of memory in epoch {self.epochs + 1}"
+        losses = [value for name, value in found.items() if name.endswith("_loss")]
+        if not all(map(math.isfinite, losses)):
+            return f"diverged in epoch {self.epochs + 1}: the loss is no longer finite"
+        found["seconds"], found["eval_seconds"] = trained - begun, perf_counter() - trained
+        found["energy"] = self._energy.joules() - energy
+        for name, values in self._curves.items():
+            values.append(found.get(name, math.nan))
+        return None
+
+    def _train(self) -> dict[str, float]:
+        recipe, split = self._recipe, self._images.train
+        steps = math.ceil(len(split.labels) / recipe.batch)
+        loss_sum = torch.zeros((), device=self._device)
+        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        self._network.train()
+        for step, (x, labels) in enumerate(self._batches(split)):
+            self._optimiser.param_groups[0]["lr"] = self._rate(step, steps)
+            with self._cast():
+                logits = self._forward(x)
+            logits = logits.float()
+            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            self._optimiser.zero_grad()
+            self._scaler.scale(loss).backward()
+            if recipe.clip:
+                self._scaler.unscale_(self._optimiser)
+                torch.nn.utils.clip_grad_norm_(self._network.parameters(), recipe.clip)
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
+            loss_sum += loss.detach() * len(labels)
+            correct += (logits.detach().argmax(1) == labels).sum()
+        return _metrics("train", loss_sum, correct, len(split.labels))
+
+    def _rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step of the current epoch."""
+        recipe = self._recipe
+        risen = (self.epochs + (step + 1) / steps) / recipe.warm_up if recipe.warm_up else 1.0
+        if risen < 1:
+            return recipe.learning_rate * risen
+        done = self.epochs + (step / steps if recipe.schedule == "step" else 0)
+        share = max(0.0, done - recipe.warm_up) / (recipe.epochs - recipe.warm_up)
+        return recipe.learning_rate * (1 + math.cos(math.pi * share)) / 2
+
+    def _batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the training images once, in a new order and augmented, with their labels."""
+        recipe, images = self._recipe, self._images
+        generator = self._generator("augmentation", self._seed, self.epochs)
+        order = torch.randperm(len(split.labels), generator=generator, device=self._device)
+        pixels = math.ceil(recipe.shift * images.size - 0.5)
+        size = split.images[0].numel()
+        chunk = max(1, _CHUNK // (size * recipe.batch)) * recipe.batch
+        for part in order.split(chunk):
+            x = augment.shift(split.images[part], pixels, generator)
+            x = augment.flip(x, recipe.flip, generator)
+            x = augment.standardise(x, images.mean, images.std)
+            x = augment.disturb(x, recipe.noise, generator)
+            x = x.contiguous(memory_format=self._layout)
+            yield from zip(x.split(recipe.batch), split.labels[part].split(recipe.batch), strict=True)
+
+    def _judges(self) -> bool:
+        last = self.epochs + 1 == self._recipe.epochs
+        return last or (self.epochs + 1) % self._recipe.eval_every == 0
+
+    @torch.inference_mode()
+    def _judge(self, name: str) -> dict[str, float]:
+        """Return the metrics of a split whose images are the same at every evaluation."""
+        recipe, images = self._recipe, self._images
+        split: Split = getattr(images, name)
+        if not len(split.labels):
+            return {}
+        changed = recipe.eval_shift or recipe.eval_noise
+        draws = recipe.eval_draws if changed else 1
+        pixels = math.ceil(recipe.eval_shift * images.size - 0.5)
+        chunk = max(1, _PIXELS[self._device.type] // images.size**2)
+        generator = self._generator("evaluation", name)
+        loss = torch.zeros((), device=self._device)
+        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        self._network.eval()
+        for _ in range(draws):
+            for part, labels in zip(
+                split.images.split(chunk), split.labels.split(chunk), strict=True
+            ):
+                x = augment.shift(part, pixels, generator)
+                x = augment.standardise(x, images.mean, images.std)
+                x = augment.disturb(x, recipe.eval_noise, generator)
+                with self._cast():
+                    logits = self._forward(x.contiguous(memory_format=self._layout))
+                logits = logits.float()
+                loss += F.cross_entropy(logits, labels, reduction="sum")
+                correct += (logits.argmax(1) == labels).sum()
+        return _metrics(name, loss, correct, draws * len(split.labels))
+
+    def _cast(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type, self._dtype, enabled=self._dtype != torch.float32
+        )
+
+    def _generator(self, *purpose: object) -> torch.Generator:
+        return torch.Generator(self._device).manual_seed(_number(*purpose))
+
+    def _question(self) -> dict[str, Any]:
+        """Return what a checkpoint must be of to be gone on from."""
+        asked = ("version", "space", "architecture", "seed", "recipe_sha256", "data_sha256")
+        return {name: self._record[name] for name in (*asked, "precision")}
+
+    def keep(self, path: Path) -> None:
+        """Write a checkpoint, from which `resume` goes on to the same end."""
+        tensors = {f"network/{k}": v for k, v in self._network.state_dict().items()}
+        for number, parameter in enumerate(self._network.parameters()):
+            buffer = self._optimiser.state[parameter].get("momentum_buffer")
+            if buffer is not None:
+                tensors[f"momentum/{number}"] = buffer
+        header = {"curves": self._curves, "scaler": self._scaler.state_dict()}
+        checkpoints.write(path, {**self._question(), **header}, tensors)
+
+    def resume(self, path: Path) -> None:
+        """Take over the state of a checkpoint.
+
+        Raises:
+            InvalidSetting, DamagedInput: it is of another training, or damaged.
+        """
+        header, tensors = checkpoints.read(path, self._question())
+        try:
+            state = {k: tensors[f"network/{k}"] for k in self._network.state_dict()}
+            self._network.load_state_dict(state)
+            for number, parameter in enumerate(self._network.parameters()):
+                buffer = tensors.get(f"momentum/{number}")
+                if buffer is not None:
+                    kept = torch.empty_like(parameter).copy_(buffer)
+                    self._optimiser.state[parameter]["momentum_buffer"] = kept
+            self._scaler.load_state_dict(header["scaler"])
+            curves = {name: [float(v) for v in header["curves"][name]] for name in self._curves}
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise DamagedInput(
+                f"{path} lacks part of the training ({error}): remove it to train from the start"
+            ) from None
+        self._curves = curves
+
+
+def _metrics(split: str, loss: Tensor, correct: Tensor, count: int) -> dict[str, float]:
+    """Return the mean loss and the accuracy in %; here the device is waited for."""
+    return {
+        f"{split}_loss": loss.item() / count,
+        f"{split}_accuracy": 100 * correct.item() / count,
+    }
+
+
+def _number(*purpose: object) -> int:
+    """Return the seed of a generator for a purpose."""
+    return int.from_bytes(sha256(repr(purpose).encode()).digest()[:7])
