@@ -51,7 +51,7 @@ def read(path: Path, question: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
         InvalidSetting: it is of another version, or part of another training.
     """
     try:
-        with np.load(path) as stored:
+        with np.load(io.BytesIO(path.read_bytes())) as stored:
             arrays: dict[str, NDArray[Any]] = {name: stored[name] for name in stored.files}
         header: dict[str, Any] = json.loads(arrays.pop(_HEADER).tobytes())
         version = header["format"]
