@@ -7,8 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from nasbench_suite import registry
-from nasbench_suite.tables import unpickle
+from nasbench_suite import registry, unpickle
 from nasbench_suite.tables.importers import nats_bench as nats_bench_files
 from nasbench_suite.tables.importers._tfrecords import checksum
 from nasbench_suite.tables.pack import pack

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import InvalidArchitecture
 from nasbench_suite.spaces.fbnet import OPERATIONS
-from nasbench_suite.tables import unpickle
 
 SPACE = registry.load("spaces", "fbnet")
 ARCHS = st.tuples(*[st.integers(0, 8)] * 22)

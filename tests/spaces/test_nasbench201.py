@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import InvalidArchitecture, UnknownName
 from nasbench_suite.spaces.nasbench201 import EDGES, OPERATIONS
-from nasbench_suite.tables import unpickle
 
 SPACE = registry.load("spaces", "nasbench201")
 ARCHS = st.tuples(*[st.integers(0, 4)] * 6)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import InvalidArchitecture, NoNetwork
 from nasbench_suite.spaces.nasbench_graph import OPERATIONS, PARENTS
-from nasbench_suite.tables import unpickle
 
 SPACE = registry.load("spaces", "nasbench_graph")
 ARCHS = st.integers(0, 26_205).map(SPACE.at)

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import InvalidArchitecture
 from nasbench_suite.spaces.nats_sss import WIDTHS
-from nasbench_suite.tables import unpickle
 
 SPACE = registry.load("spaces", "nats_sss")
 ARCHS = st.tuples(*[st.integers(0, 7)] * 5)

@@ -263,7 +263,7 @@ def test_a_file_cut_short(tmp_path):
             pack("hw_nas_bench", written(whole[:end], tmp_path / "in"), tmp_path / "table")
 
 
-HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile.py")))["executing"]
+HOSTILE = runpy.run_path(str(Path(__file__).parents[1] / "unpickle" / "hostile.py"))["executing"]
 
 
 @pytest.mark.parametrize("case", list(HOSTILE("x")))

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from nasbench_suite import Budget, load, run
+from nasbench_suite import Budget, load, run, unpickle
 from nasbench_suite.core import InvalidArchitecture, InvalidSetting, NotMeasured
-from nasbench_suite.tables import unpickle
 from nasbench_suite.tables.pack import pack
 from nasbench_suite.tables.store import Table
 

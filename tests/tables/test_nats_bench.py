@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import DamagedInput, DataNotFound, NotMeasured, UnsafePickle
-from nasbench_suite.tables import unpickle
 from nasbench_suite.tables.pack import pack
 from nasbench_suite.tables.store import Table
 
@@ -30,7 +29,7 @@ SPLITS = {
     "cifar100": ("x-valid", "x-test", "ori-test"),
     "ImageNet16-120": ("x-valid", "x-test", "ori-test"),
 }
-HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile.py")))["executing"]
+HOSTILE = runpy.run_path(str(Path(__file__).parents[1] / "unpickle" / "hostile.py"))["executing"]
 
 
 def value(*parts):

@@ -7,8 +7,8 @@ records that they extracted from.
 import numpy as np
 import pytest
 
+from nasbench_suite import unpickle
 from nasbench_suite.core import NotMeasured
-from nasbench_suite.tables import unpickle
 
 pytestmark = pytest.mark.published
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from nasbench_suite.tables import unpickle
+from nasbench_suite import unpickle
 from nasbench_suite.tables.pack import pack
 
 pytestmark = pytest.mark.published

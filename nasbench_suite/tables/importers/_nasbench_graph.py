@@ -8,10 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import Arch, DamagedInput, Floats, Metric
 from nasbench_suite.spaces.nasbench_graph import NasbenchGraph
-from nasbench_suite.tables import unpickle
 from nasbench_suite.tables.source import Column, Inputs, Source, Task
 
 _REPOSITORIES: Final = {

@@ -16,10 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import DamagedInput, Floats, Metric, finite, shown
 from nasbench_suite.spaces.nasbench201 import Nasbench201
-from nasbench_suite.tables import unpickle
 from nasbench_suite.tables.source import Column, Inputs, Source, Task
 
 _FILE: Final = "HW-NAS-Bench-v1_0.pickle"

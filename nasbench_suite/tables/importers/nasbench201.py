@@ -24,10 +24,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from nasbench_suite import registry
+from nasbench_suite import registry, unpickle
 from nasbench_suite.core import Arch, DamagedInput, Floats, Metric
 from nasbench_suite.spaces.nasbench201 import Nasbench201
-from nasbench_suite.tables import unpickle
 from nasbench_suite.tables.source import Column, Inputs, Source, Task
 
 _COUNT: Final = 15_625

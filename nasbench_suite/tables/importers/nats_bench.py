@@ -16,11 +16,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from nasbench_suite import unpickle
 from nasbench_suite.core import DamagedInput
-from nasbench_suite.tables import unpickle
 from nasbench_suite.tables.importers._nats import Trainings
 from nasbench_suite.tables.source import Source
-from nasbench_suite.tables.unpickle.stream import Entries
+from nasbench_suite.unpickle.stream import Entries
 
 _FILE: Final = re.compile(r"(?:.*/)?(\d{6}|meta)\.pickle\.pbz2")
 _META: Final = "meta"

@@ -4,7 +4,8 @@ A pickle is a program. This reader admits the few callables that build numpy arr
 builtin values and `OrderedDict`, replaces the named pandas and torch containers by stand-ins
 that only remember how they were built, and refuses every other name before it is imported
 (`plain`). What unpacks to far more than its file holds is refused. A pickle that is too large to
-hold is read entry by entry (`stream`). Only importers use it; the suite itself writes no pickle.
+hold is read entry by entry (`stream`). Only importers and data sets use it; the suite itself writes
+no pickle.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from nasbench_suite.core import DamagedInput, UnsafePickle
-from nasbench_suite.tables.unpickle import plain
+from nasbench_suite.unpickle import plain
 
 _MOST_UNPACKED: Final = 1 << 27
 """A packed file may hold so many bytes at most; a few hundred bytes can unpack to gigabytes."""

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasbench_suite.core import DamagedInput, UnsafePickle
-from nasbench_suite.tables.unpickle import stream
-from nasbench_suite.tables.unpickle.stream import Entries
+from nasbench_suite.unpickle import stream
+from nasbench_suite.unpickle.stream import Entries
 
 REFUSED = (UnsafePickle, DamagedInput)
 HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile.py")))["executing"]

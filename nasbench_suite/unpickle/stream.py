@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from nasbench_suite.core import DamagedInput, UnsafePickle
-from nasbench_suite.tables.unpickle import member, plain
+from nasbench_suite.unpickle import member, plain
 
 _CHUNK: Final = 1 << 20
 _LONGEST: Final = 300

@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasbench_suite import unpickle
 from nasbench_suite.core import DamagedInput, UnsafePickle
-from nasbench_suite.tables import unpickle
-from nasbench_suite.tables.unpickle import plain
+from nasbench_suite.unpickle import plain
 
 REFUSED = (UnsafePickle, DamagedInput)
 
@@ -288,7 +288,7 @@ def test_abuses_ask_for_no_memory():
     # In a process that may have little of it: a number that needs gigabytes would fail there.
     script = (
         "import resource, pickle, sys\n"
-        "from nasbench_suite.tables import unpickle\n"
+        "from nasbench_suite import unpickle\n"
         "from nasbench_suite.core import NasbenchError\n"
         "cases = pickle.load(sys.stdin.buffer)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

@@ -115,7 +115,7 @@ def executing(sentinel):
         "zipimport": call("zipimport", "zipimporter", str(sentinel)),
         "webbrowser": call("webbrowser", "open", "x"),
         "our own cli": call("nasbench_suite.cli", "main"),
-        "our own reader": call("nasbench_suite.tables.unpickle", "load", str(sentinel)),
+        "our own reader": call("nasbench_suite.unpickle", "load", str(sentinel)),
         "surrogate name": b"\x80\x04"
         + b"\x8c\x02os"
         + b"\x8c\x06system\x93"
