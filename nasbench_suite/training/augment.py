@@ -20,9 +20,7 @@ def shift(images: Tensor, pixels: int, generator: Generator) -> Tensor:
     if not pixels:
         return images
     count, _, size, _ = images.shape
-    places = torch.randint(
-        0, 2 * pixels + 1, (2, count), generator=generator, device=images.device
-    )
+    places = torch.randint(0, 2 * pixels + 1, (2, count), generator=generator, device=images.device)
     padded = F.pad(images, (pixels,) * 4)
     # A view of every crop of every image, of which one each is copied.
     crops = padded.unfold(2, size, 1).unfold(3, size, 1)

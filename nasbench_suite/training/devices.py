@@ -40,7 +40,7 @@ def devices(names: str = "auto") -> list[torch.device]:
         there = {"cpu": 1, "cuda": count}.get(kind)
         if there is None or (number and not number.isdecimal()):
             raise InvalidSetting(
-                f"no device named {shown(name)}: it is auto, cpu, cuda, or a GPU by number as cuda:0"
+                f"no device named {shown(name)}: it is auto, cpu, cuda, or one GPU as cuda:0"
             )
         if not there:
             raise InvalidSetting(
@@ -101,7 +101,7 @@ def hardware(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         found["gpu"] = torch.cuda.get_device_name(device)
         found["cuda"] = torch.version.cuda
-        found["cudnn"] = torch.backends.cudnn.version()
+        found["cudnn"] = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     return found
 
 

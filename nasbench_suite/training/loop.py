@@ -137,9 +137,7 @@ class _Trainer:
             weight_decay=recipe.weight_decay,
             fused=True,
         )
-        self._scaler = torch.amp.GradScaler(
-            device.type, enabled=self._dtype == torch.float16
-        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._energy = Energy(device)
         self._curves: dict[str, list[float]] = {name: [] for name in (*METRICS, *COSTS)}
         self._record = {
@@ -222,7 +220,7 @@ class _Trainer:
             logits = logits.float()
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             self._optimiser.zero_grad()
-            self._scaler.scale(loss).backward()
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             if recipe.clip:
                 self._scaler.unscale_(self._optimiser)
                 torch.nn.utils.clip_grad_norm_(self._network.parameters(), recipe.clip)
@@ -250,13 +248,13 @@ class _Trainer:
         pixels = math.ceil(recipe.shift * images.size - 0.5)
         size = split.images[0].numel()
         chunk = max(1, _CHUNK // (size * recipe.batch)) * recipe.batch
-        for part in order.split(chunk):
+        for part in torch.split(order, chunk):
             x = augment.shift(split.images[part], pixels, generator)
             x = augment.flip(x, recipe.flip, generator)
             x = augment.standardise(x, images.mean, images.std)
             x = augment.disturb(x, recipe.noise, generator)
             x = x.contiguous(memory_format=self._layout)
-            yield from zip(x.split(recipe.batch), split.labels[part].split(recipe.batch), strict=True)
+            yield from _cut(x, split.labels[part], recipe.batch)
 
     def _judges(self) -> bool:
         last = self.epochs + 1 == self._recipe.epochs
@@ -278,9 +276,7 @@ class _Trainer:
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         self._network.eval()
         for _ in range(draws):
-            for part, labels in zip(
-                split.images.split(chunk), split.labels.split(chunk), strict=True
-            ):
+            for part, labels in _cut(split.images, split.labels, chunk):
                 x = augment.shift(part, pixels, generator)
                 x = augment.standardise(x, images.mean, images.std)
                 x = augment.disturb(x, recipe.eval_noise, generator)
@@ -292,9 +288,7 @@ class _Trainer:
         return _metrics(name, loss, correct, draws * len(split.labels))
 
     def _cast(self) -> torch.autocast:
-        return torch.autocast(
-            self._device.type, self._dtype, enabled=self._dtype != torch.float32
-        )
+        return torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32)
 
     def _generator(self, *purpose: object) -> torch.Generator:
         return torch.Generator(self._device).manual_seed(_number(*purpose))
@@ -336,6 +330,11 @@ class _Trainer:
                 f"{path} lacks part of the training ({error}): remove it to train from the start"
             ) from None
         self._curves = curves
+
+
+def _cut(images: Tensor, labels: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return images and labels in parts of so many; the last may be smaller."""
+    return zip(torch.split(images, count), torch.split(labels, count), strict=True)
 
 
 def _metrics(split: str, loss: Tensor, correct: Tensor, count: int) -> dict[str, float]:

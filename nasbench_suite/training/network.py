@@ -172,9 +172,7 @@ def _conv(node: Node, layer: Any, read: list[Tensor]) -> Tensor:
 def _batch_norm(node: Node, layer: Any, read: list[Tensor]) -> Tensor:
     # The module itself would also count its batches, which takes time and is read by nobody.
     mean, var, weight, bias = layer.running_mean, layer.running_var, layer.weight, layer.bias
-    return F.batch_norm(
-        read[0], mean, var, weight, bias, layer.training, layer.momentum, layer.eps
-    )
+    return F.batch_norm(read[0], mean, var, weight, bias, layer.training, layer.momentum, layer.eps)
 
 
 def _linear(node: Node, layer: Any, read: list[Tensor]) -> Tensor:

@@ -94,8 +94,8 @@ from nasbench_suite import registry, training
 torch.set_num_threads({threads})
 space, digits = registry.load("spaces", "nasbench201"), training.load("digits")
 def train(epochs=2, **options):
-    changes = dict(epochs=epochs, eval_draws=1)
-    return training.train({arch}, space, digits, training.recipe("quick", changes), seed=0, **options)
+    recipe = training.recipe("quick", dict(epochs=epochs, eval_draws=1))
+    return training.train({arch}, space, digits, recipe, seed=0, **options)
 {code}
 """
 

@@ -27,9 +27,7 @@ def has_networks(space):
     return True
 
 
-SPACES = [
-    name for name in registry.names("spaces") if has_networks(registry.load("spaces", name))
-]
+SPACES = [name for name in registry.names("spaces") if has_networks(registry.load("spaces", name))]
 CELLS = registry.load("spaces", "nasbench201")
 
 

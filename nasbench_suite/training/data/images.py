@@ -57,7 +57,7 @@ class Images:
         for split in (self.train, self.val, self.test):
             for part in split:
                 found.update(f"{tuple(part.shape)}".encode())
-                found.update(part.cpu().contiguous().numpy())
+                found.update(part.cpu().contiguous().numpy().data)
         return found.hexdigest()
 
     def to(self, device: torch.device) -> Images:
@@ -83,19 +83,23 @@ def assemble(name: str, classes: int, train: Pair, val: Pair, test: Pair) -> Ima
         DamagedInput: something has the wrong shape or type, a label is out of range, a split is
             empty that is needed, or there are fewer than two classes.
     """
-    if classes < 2:
-        raise DamagedInput(f"{name} has {classes} classes: at least 2 are needed")
     shape = np.shape(train[0])[1:]
     train, val, test = (
         _checked(f"{name}, {split}", pair, shape, classes)
         for split, pair in (("train", train), ("val", val), ("test", test))
     )
+    if classes < 2:
+        raise DamagedInput(f"{name} has {classes} classes: at least 2 are needed")
     for split, (_, labels) in (("train", train), ("test", test)):
         if not len(labels):
             raise DamagedInput(f"{name} has no images to {split}")
     mean, std = _statistics(train[0])
-    splits = (Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in (train, val, test))
-    return Images(name, classes, *splits, torch.from_numpy(mean), torch.from_numpy(std))
+    first, second, third = (
+        Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in (train, val, test)
+    )
+    return Images(
+        name, classes, first, second, third, torch.from_numpy(mean), torch.from_numpy(std)
+    )
 
 
 def _checked(where: str, pair: Pair, shape: tuple[int, ...], classes: int) -> Pair:

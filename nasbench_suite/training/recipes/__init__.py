@@ -164,7 +164,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
         InvalidSetting: a value is of the wrong type or out of range.
         DataNotFound, DamagedInput: the file is not there, is no TOML, or leaves something out.
     """
-    own = isinstance(name, str) and name.endswith(_SUFFIX)
+    own = str(name).endswith(_SUFFIX)
     if not own and name not in names():
         raise UnknownName("recipe", name, names())
     path = Path(name).expanduser() if own else _FOLDER / f"{name}{_SUFFIX}"
