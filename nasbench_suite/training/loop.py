@@ -209,11 +209,14 @@ class _Trainer:
 
     def _train(self) -> dict[str, float]:
         recipe, split = self._recipe, self._images.train
-        steps = math.ceil(len(split.labels) / recipe.batch)
+        count = len(split.labels)
+        # A single image is no batch: there is nothing to normalise it by.
+        count -= count % recipe.batch == 1
+        steps = math.ceil(count / recipe.batch)
         loss_sum = torch.zeros((), device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         self._network.train()
-        for step, (x, labels) in enumerate(self._batches(split)):
+        for step, (x, labels) in enumerate(self._batches(split, count)):
             self._optimiser.param_groups[0]["lr"] = self._rate(step, steps)
             with self._cast():
                 logits = self._forward(x)
@@ -228,7 +231,7 @@ class _Trainer:
             self._scaler.update()
             loss_sum += loss.detach() * len(labels)
             correct += (logits.detach().argmax(1) == labels).sum()
-        return _metrics("train", loss_sum, correct, len(split.labels))
+        return _metrics("train", loss_sum, correct, count)
 
     def _rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step of the current epoch."""
@@ -240,15 +243,15 @@ class _Trainer:
         share = max(0.0, done - recipe.warm_up) / (recipe.epochs - recipe.warm_up)
         return recipe.learning_rate * (1 + math.cos(math.pi * share)) / 2
 
-    def _batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the training images once, in a new order and augmented, with their labels."""
+    def _batches(self, split: Split, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield so many of the training images, in a new order and augmented, with their labels."""
         recipe, images = self._recipe, self._images
         generator = self._generator("augmentation", self._seed, self.epochs)
         order = torch.randperm(len(split.labels), generator=generator, device=self._device)
         pixels = math.ceil(recipe.shift * images.size - 0.5)
         size = split.images[0].numel()
         chunk = max(1, _CHUNK // (size * recipe.batch)) * recipe.batch
-        for part in torch.split(order, chunk):
+        for part in torch.split(order[:count], chunk):
             x = augment.shift(split.images[part], pixels, generator)
             x = augment.flip(x, recipe.flip, generator)
             x = augment.standardise(x, images.mean, images.std)

@@ -1,0 +1,87 @@
+"""Training: a network at 32x32 beside a plain loop over it, and what the input pipeline takes."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra train is not installed")
+
+from torch.nn import functional as F  # noqa: E402, N812
+
+from nasbench_suite import registry, training  # noqa: E402
+from nasbench_suite.training.data.images import assemble  # noqa: E402
+from nasbench_suite.training.loop import _Trainer  # noqa: E402
+from nasbench_suite.training.network import Network  # noqa: E402
+
+SPACE = registry.load("spaces", "nasbench201")
+# NAS-Bench-201's best on CIFAR-10 that is no mere chain of 3x3 convolutions, official index 6111.
+ARCH = SPACE.at(6111)
+IMAGES = 128
+BATCH = 64
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (IMAGES, 3, 32, 32), dtype=np.uint8)
+    pair = pixels, rng.integers(0, 10, IMAGES)
+    return assemble("random", 10, pair, pair, pair)
+
+
+@pytest.fixture(scope="module")
+def trainer(images):
+    recipe = training.recipe("nasbench201", {"batch": BATCH})
+    return _Trainer(SPACE, ARCH, images, recipe, 0, torch.device("cpu"), {})
+
+
+def plain(images):
+    """Return one epoch of a loop as a tutorial has it: NCHW, float32, and no augmentation."""
+    graph = SPACE.graph(ARCH, classes=10, size=32)
+    network = Network(graph, generator=torch.Generator().manual_seed(0))
+    optimiser = torch.optim.SGD(
+        network.parameters(), 0.1, momentum=0.9, weight_decay=5e-4, nesterov=True
+    )
+    inputs = (images.train.images.float() / 255 - 0.5) / 0.25
+    batches = list(zip(inputs.split(BATCH), images.train.labels.split(BATCH), strict=True))
+
+    def epoch():
+        network.train()
+        for x, labels in batches:
+            optimiser.zero_grad()
+            F.cross_entropy(network(x), labels).backward()
+            optimiser.step()
+
+    return epoch
+
+
+def test_images_a_second(side_by_side, beside, images, trainer):
+    side_by_side(
+        f"training at 32x32 in {trainer._record['precision']}, an image",
+        trainer._train,
+        beside("a plain NCHW float32 loop", plain(images), IMAGES, faster=1.5),
+        count=IMAGES,
+        rounds=5,
+    )
+
+
+def test_input_pipeline(side_by_side, beside, images, trainer):
+    """Order, crop, mirror and standardisation: at most a twentieth of the step."""
+    side_by_side(
+        "the input pipeline at 32x32, an image",
+        lambda: list(trainer._batches(images.train, IMAGES)),
+        beside("the whole step", trainer._train, IMAGES, faster=20),
+        count=IMAGES,
+        rounds=5,
+    )
+
+
+def test_input_pipeline_of_digits(side_by_side, beside):
+    digits = training.load("digits")
+    trainer = _Trainer(SPACE, ARCH, digits, training.recipe("quick"), 0, torch.device("cpu"), {})
+    count = len(digits.train.labels)
+    side_by_side(
+        "the input pipeline of digits, an image",
+        lambda: list(trainer._batches(digits.train, count)),
+        beside("the whole step", trainer._train, count, faster=20),
+        count=count,
+        rounds=10,
+    )
