@@ -19,6 +19,15 @@ IMAGES = 128
 BATCH = 64
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """What else runs on the machine makes threads wait for one another, and ratios of nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def images():
     rng = np.random.default_rng(0)

@@ -38,10 +38,10 @@ def images(published, tmp_path_factory):
 def test_a_network_learns(space, images):
     assert (images.classes, images.channels, images.size) == (10, 3, 32)
     # The published skeleton, with one cell a stage instead of five.
-    recipe = training.recipe("nasbench201", {"epochs": 8, "batch": 32, "cells": 1, "eval_every": 4})
+    recipe = training.recipe("nasbench201", {"epochs": 6, "batch": 32, "cells": 1, "eval_every": 6})
     result = training.train(space.at(6111), space, images, recipe, seed=0)
     assert result.failure is None
-    assert result.final("test_accuracy") > 30
+    assert result.final("test_accuracy") > 25
     assert result.curves["train_loss"][-1] < 0.85 * result.curves["train_loss"][0]
 
 
