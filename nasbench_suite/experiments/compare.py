@@ -150,8 +150,9 @@ def _carry_out(
             continue
         if not (experiment.folder / FILE).is_file():
             write_whole(experiment.folder / FILE, experiment.to_json())
-        write_whole(_path(experiment, outcome.task), outcome.log)
-        _note(experiment, outcome.task, outcome.overhead)
+        log, overhead = outcome.done
+        write_whole(_path(experiment, outcome.task), log)
+        _note(experiment, outcome.task, overhead)
         done += 1
         if progress is not None:
             progress(done, len(tasks))
