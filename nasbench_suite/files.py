@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from nasbench_suite.core import OutputError
 
 RUNS: Final = "runs"
+LOCK: Final = ".lock"
 PART: Final = ".part"
 """How the name of a file ends while it is being written."""
 
@@ -43,6 +46,28 @@ def claim(folder: Path) -> Path:
     if not free and not runs.is_dir():
         raise OutputError(f"{folder} holds something else: name another folder")
     return runs
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder, which is made if need be.
+
+    Raises:
+        OutputError: one works there already, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("w") as file:
+            try:
+                # It ends with the process that holds it, however that ends.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(
+                    f"another process works in {folder}: wait for it, or name another folder"
+                ) from None
+            yield
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from None
 
 
 def _publish(temporary: Path, path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nasbench_suite.core import Arch
+from nasbench_suite.core import Arch, DamagedInput, InvalidArchitecture
+from nasbench_suite.spaces.base import Space
+
+_FORMAT: Final = "nasbench-training-1"
 
 METRICS: Final = (
     "train_accuracy",
@@ -48,3 +52,57 @@ class Training:
         """Return the last value of a curve; NaN of a training that failed or lacks it."""
         values = self.curves[metric]
         return values[-1] if values and self.failure is None else math.nan
+
+
+def to_json(training: Training, arch: str) -> str:
+    """Return a training as the text of a file; `arch` is how its space writes the architecture."""
+    content = {
+        "format": _FORMAT,
+        "space": training.space,
+        "architecture": arch,
+        "seed": training.seed,
+        "failure": training.failure,
+        "digest": training.digest,
+        "curves": {
+            name: [None if math.isnan(value) else value for value in values]
+            for name, values in training.curves.items()
+        },
+        "record": training.record,
+    }
+    return json.dumps(content, allow_nan=False) + "\n"
+
+
+def from_json(text: str, space: Space, origin: str) -> Training:
+    """Return the training in the text of a file.
+
+    Args:
+        text: what `to_json` wrote.
+        space: the space that it must be of.
+        origin: the file's name, for an error.
+
+    Raises:
+        DamagedInput: it is no such text, or of another space or version.
+    """
+    try:
+        content = json.loads(text)
+        if content["format"] != _FORMAT or content["space"] != space.name:
+            raise ValueError(f"its format is {content['format']} and its space {content['space']}")
+        curves = {
+            name: tuple(math.nan if value is None else float(value) for value in values)
+            for name, values in content["curves"].items()
+        }
+        if curves.keys() != {*METRICS, *COSTS} or len({*map(len, curves.values())}) != 1:
+            raise ValueError("its curves are not whole")
+        return Training(
+            space.name,
+            space.parse(content["architecture"]),
+            int(content["seed"]),
+            curves,
+            content["failure"],
+            content["record"],
+            content["digest"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidArchitecture) as error:
+        raise DamagedInput(
+            f"{origin} is no training of this suite ({error}): remove it, and it is made again"
+        ) from None

@@ -1,0 +1,336 @@
+"""Train the architectures of a space, as many times as asked, and make a table of them.
+
+`DIR/build.json` says what is asked, `DIR/trainings/<architecture>-<seed>.json` is one finished
+training, and `DIR/table` is made of them in the end. A training's file is whole or not there; the
+same question asked again of the same folder makes only the trainings that are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from nasbench_suite import registry, settings
+from nasbench_suite.campaigns.trained_table import source
+from nasbench_suite.core import (
+    Arch,
+    DamagedInput,
+    FaultyStrategy,
+    InvalidSetting,
+    NoNetwork,
+    OutputError,
+)
+from nasbench_suite.executors import Inline
+from nasbench_suite.experiments.work import outcomes
+from nasbench_suite.files import alone, write_whole
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.tables.pack import write
+from nasbench_suite.training import trained
+from nasbench_suite.training.recipes import Recipe
+from nasbench_suite.training.skeleton import skeleton
+
+if TYPE_CHECKING:
+    from nasbench_suite.training.data.images import Images
+
+FILE: Final = "build.json"
+_FORMAT: Final = "nasbench-build-1"
+_TRAININGS: Final = "trainings"
+_CHECKPOINTS: Final = "checkpoints"
+_TABLE: Final = "table"
+_PATIENCE: Final = 24 * 3600.0
+_MOST: Final = 10**6
+
+
+class Data(NamedTuple):
+    """Images, as any process can load them."""
+
+    name: str
+    folder: Path | None = None
+    splits: str | Path | None = None
+
+    def load(self) -> Images:
+        """Return them; of downloads only what is there already is read."""
+        return _loaded(self)
+
+
+@lru_cache(maxsize=1)
+def _loaded(data: Data) -> Images:
+    from nasbench_suite.training import load
+
+    return load(data.name, folder=data.folder, splits=data.splits)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained: the question that a folder answers."""
+
+    space: str
+    data: str
+    data_sha256: str
+    recipe: dict[str, Any]
+    """Its name, and every hyperparameter."""
+    archs: str
+    """`all`, `canonical`, or how many."""
+    seeds: int
+    repeat: int
+    """So many of the architectures have `repeats` seeds."""
+    repeats: int
+
+
+class Job(NamedTuple):
+    """A training to be made, as any process can be told of it."""
+
+    space: str
+    arch: Arch
+    seed: int
+    data: Data
+    data_sha256: str
+    recipe: Recipe
+    devices: str
+    checkpoint: Path
+
+    def __str__(self) -> str:
+        return f"{registry.load('spaces', self.space).format(self.arch)}, seed {self.seed}"
+
+
+Progress = Callable[[int, int, int], None]
+"""Is told how many trainings are done, of how many, and how many of the done ones failed."""
+
+
+def build(
+    space_name: str,
+    data: Data,
+    recipe: Recipe,
+    *,
+    archs: str | int = "canonical",
+    seeds: int = 1,
+    repeat: int = 0,
+    repeats: int = 3,
+    out: Path,
+    name: str | None = None,
+    notes: tuple[str, ...] = (),
+    devices: str = "auto",
+    executor: Executor | None = None,
+    ahead: int = 8,
+    patience: float = _PATIENCE,
+    progress: Progress | None = None,
+) -> Path:
+    """Train architectures and pack a table of them.
+
+    Args:
+        space_name: the space that they are of.
+        data: what they are trained on.
+        recipe: how.
+        archs: `all` of the space, `canonical` (one of each canonical form), or so many of the
+            latter, drawn at random.
+        seeds: how many trainings each has; seeds count from 0.
+        repeat: so many of the architectures, drawn at random, have `repeats` trainings.
+        repeats: at least `seeds`.
+        out: the folder of the trainings and of the table; one that holds part of them goes on.
+        name: of the table; by default `<space>_<data>`.
+        notes: what the card says besides, such as how the recipe was chosen.
+        devices: as in `training.devices`; each process takes one, by its turn.
+        executor: makes the trainings; by default this process.
+        ahead: how many trainings are submitted ahead of what has ended.
+        patience: seconds without the end of any training after which it counts as hanging.
+        progress: called at the start, and after each training.
+
+    Returns:
+        The folder of the table.
+
+    Raises:
+        InvalidSetting: something that is asked cannot be, or the folder is of another question.
+        NoNetwork: architectures of this space are no networks of images.
+        DamagedInput: a file in the folder is not what it should be, or workers have other data.
+        OutputError: another process builds there, or the folder cannot be written.
+        FailedRuns: the executor is gone.
+    """
+    space: Space = registry.load("spaces", space_name)
+    images = data.load()
+    counts = {"classes": images.classes, "size": images.size, "channels": images.channels}
+    plan = Plan(
+        space.name,
+        data.name,
+        images.digest,
+        {"name": recipe.name, **recipe.values()},
+        str(archs),
+        settings.at_least("seeds", seeds, 1),
+        settings.at_least("repeat", repeat, 0),
+        max(settings.at_least("repeats", repeats, 1), seeds),
+    )
+    listed = _architectures(space, plan)
+    try:
+        skeleton(space, listed[0], recipe, **counts)
+    except NoNetwork as error:
+        raise NoNetwork(f"{error}: such a space cannot be trained here") from None
+    with alone(out):
+        _claim(out, plan)
+        todo, done, failed = [], 0, 0
+        jobs = [
+            Job(space.name, arch, seed, data, images.digest, recipe, devices, _checkpoint(out))
+            for arch, seed in _trainings(listed, plan)
+        ]
+        for job in jobs:
+            path = _path(out, space, job)
+            if path.exists():
+                done += 1
+                failed += _failed(path, space)
+            else:
+                todo.append(job)
+        if progress is not None:
+            progress(done, len(jobs), failed)
+        pool = Inline() if executor is None else executor
+        for outcome in outcomes(todo, train_one, pool, patience=patience, ahead=ahead):
+            if outcome.fault is not None and not isinstance(outcome.fault, FaultyStrategy):
+                raise outcome.fault
+            text = outcome.result or _lost(space, outcome.task, str(outcome.fault))
+            write_whole(_path(out, space, outcome.task), text)
+            done += 1
+            failed += json.loads(text)["failure"] is not None
+            if progress is not None:
+                progress(done, len(jobs), failed)
+        found = (_read(_path(out, space, job), space) for job in jobs)
+        made = source(
+            found,
+            space,
+            recipe,
+            images,
+            name=name or f"{space.name}_{data.name}",
+            folder=out / _TRAININGS,
+            notes=notes,
+            canonical=plan.archs != "all",
+        )
+        return write(made, out / _TABLE)
+
+
+def train_one(job: Job) -> str:
+    """Make a training in whatever process, and return its file's text.
+
+    Raises:
+        DamagedInput: the data here are not those that are asked for.
+    """
+    from nasbench_suite.training import train
+    from nasbench_suite.training.devices import devices
+
+    images = job.data.load()
+    if images.digest != job.data_sha256:
+        raise DamagedInput(
+            f"the data {job.data.name} differ between machines: give all of them the same files"
+        )
+    space: Space = registry.load("spaces", job.space)
+    places = devices(job.devices)
+    device = str(places[_turn() % len(places)])
+    checkpoint = job.checkpoint / f"{space.index(job.arch)}-{job.seed}.h5"
+    done = train(
+        job.arch, space, images, job.recipe, seed=job.seed, device=device, checkpoint=checkpoint
+    )
+    text = trained.to_json(done, space.format(job.arch))
+    checkpoint.unlink(missing_ok=True)
+    return text
+
+
+def _turn() -> int:
+    """Return which of the processes of a pool this one is, counted from 0."""
+    number = re.search(r"\d+$", multiprocessing.current_process().name)
+    return int(number[0]) - 1 if number else 0
+
+
+def _architectures(space: Space, plan: Plan) -> list[Arch]:
+    """Return what is trained, in the order of the space.
+
+    Raises:
+        InvalidSetting: it is no such choice, or more than there are.
+    """
+    if space.size > _MOST and plan.archs in ("all", "canonical"):
+        raise InvalidSetting(
+            f"{space.name} has {space.size:,} architectures: say how many to draw of them"
+        )
+    if plan.archs == "all":
+        return list(space)
+    if plan.archs == "canonical":
+        return sorted({space.canonical(arch) for arch in space}, key=space.index)
+    if not plan.archs.isdecimal() or not 1 <= int(plan.archs) <= min(space.forms, _MOST):
+        raise InvalidSetting(
+            f"archs is {plan.archs!r}: it is all, canonical, or a number up to "
+            f"{min(space.forms, _MOST):,}"
+        )
+    rng = np.random.default_rng(0)
+    drawn: set[Arch] = set()
+    while len(drawn) < int(plan.archs):
+        drawn.add(space.canonical(space.sample(rng)))
+    return sorted(drawn, key=space.index)
+
+
+def _trainings(listed: list[Arch], plan: Plan) -> Iterator[tuple[Arch, int]]:
+    """Yield what is trained from which seed: all once, then again, each time in a random order.
+
+    What is there of a build that was stopped is then no particular part of the space.
+
+    Raises:
+        InvalidSetting: more architectures are to be repeated than there are.
+    """
+    if plan.repeat > len(listed):
+        raise InvalidSetting(f"repeat is {plan.repeat:,}, and there are {len(listed):,}")
+    order = np.random.default_rng(1).permutation(len(listed)).tolist()
+    for seed in range(plan.repeats if plan.repeat else plan.seeds):
+        for place in order[: len(listed) if seed < plan.seeds else plan.repeat]:
+            yield listed[place], seed
+
+
+def _claim(out: Path, plan: Plan) -> None:
+    """Write what a folder is to answer, or see that it is the same.
+
+    Raises:
+        InvalidSetting: it is of another question.
+        OutputError: it holds something else.
+    """
+    asked = json.loads(json.dumps({"format": _FORMAT, **asdict(plan)}))
+    path = out / FILE
+    if not path.is_file():
+        others = [entry.name for entry in out.iterdir() if not entry.name.startswith(".")]
+        if others:
+            raise OutputError(f"{out} holds something else ({others[0]}): name another folder")
+        write_whole(path, json.dumps(asked, indent=2) + "\n")
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+        differing = sorted(key for key in asked if before.get(key) != asked[key])
+    except (ValueError, AttributeError) as error:
+        raise DamagedInput(f"{path} is damaged ({error}): name another folder") from None
+    if differing:
+        raise InvalidSetting(
+            f"{out} was begun with another {' and '.join(differing)}: ask the same, or name "
+            "another folder"
+        )
+
+
+def _checkpoint(out: Path) -> Path:
+    return out.absolute() / _CHECKPOINTS
+
+
+def _path(out: Path, space: Space, job: Job) -> Path:
+    return out / _TRAININGS / f"{space.index(job.arch):06d}-{job.seed}.json"
+
+
+def _read(path: Path, space: Space) -> trained.Training:
+    return trained.from_json(path.read_text("utf-8"), space, str(path))
+
+
+def _failed(path: Path, space: Space) -> bool:
+    return _read(path, space).failure is not None
+
+
+def _lost(space: Space, job: Job, why: str) -> str:
+    """Return the file of a training of which nothing came back."""
+    nothing: dict[str, tuple[float, ...]] = dict.fromkeys((*trained.METRICS, *trained.COSTS), ())
+    lost = trained.Training(space.name, job.arch, job.seed, nothing, why, {}, "")
+    return trained.to_json(lost, space.format(job.arch))

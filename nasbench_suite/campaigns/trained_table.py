@@ -1,0 +1,240 @@
+"""What a table says of trainings made here: curves, costs, protocols, and how much is chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from nasbench_suite.core import Arch, DamagedInput, Floats, Metric
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.tables.source import Column, Curve, Source, Task
+from nasbench_suite.training.recipes import Recipe
+from nasbench_suite.training.skeleton import connected, skeleton
+from nasbench_suite.training.trained import Training
+
+if TYPE_CHECKING:
+    from nasbench_suite.training.data.images import Images
+
+_STEP: Final = 3
+"""How many times as long as the one before each training length of `multi_fidelity` is at least."""
+_SPLITS: Final = {"val": "validation", "test": "test", "train": "train"}
+_SECONDS: Final = Metric(
+    "train_seconds", "s", "min", None, "seconds of training up to that epoch, without evaluation"
+)
+_COUNTS: Final = (
+    Metric("params", "count", "min", None, "parameters of the network that was trained"),
+    Metric("flops", "count", "min", None, "multiply-accumulates of it an image"),
+)
+_HARDWARE: Final = ("device", "cpu", "gpu", "instructions", "threads", "python", "torch", "system")
+
+
+def source(
+    trainings: Iterable[Training],
+    space: Space,
+    recipe: Recipe,
+    images: Images,
+    *,
+    name: str,
+    folder: Path,
+    notes: Sequence[str],
+    canonical: bool,
+) -> Source:
+    """Return the table of trainings.
+
+    Args:
+        trainings: all of one recipe and data set.
+        space: the space that they are of.
+        recipe: how they were trained.
+        images: what they were trained on.
+        name: the table's.
+        folder: where the files of the trainings lie.
+        notes: what the card says besides.
+        canonical: whether each training stands for all architectures of its form.
+
+    Raises:
+        DamagedInput: all of them failed.
+    """
+    rows: dict[Arch, int] = {}
+    kept = []
+    failures: dict[str, int] = {}
+    machines: dict[str, int] = {}
+    for training in trainings:
+        rows.setdefault(training.arch, len(rows))
+        kept.append(training)
+        if training.failure is not None:
+            failures[training.failure] = failures.get(training.failure, 0) + 1
+        if training.record:
+            machine = _machine(training.record)
+            machines[machine] = machines.get(machine, 0) + 1
+    archs = sorted(rows, key=space.index)
+    place = {arch: row for row, arch in enumerate(archs)}
+    runs = 1 + max(training.seed for training in kept)
+    curves = {
+        metric: np.full((len(archs), runs, recipe.epochs), np.nan)
+        for metric in (*(f"{split}_accuracy" for split in _SPLITS), _SECONDS.name)
+    }
+    for training in kept:
+        for metric, values in curves.items():
+            at = values[place[training.arch], training.seed]
+            at[: training.epochs] = _curve(training, metric)
+    if np.isnan(curves["val_accuracy"]).all():
+        raise DamagedInput(f"all trainings failed, the first: {kept[0].failure}: nothing is packed")
+    counts = {"classes": images.classes, "size": images.size, "channels": images.channels}
+    graphs = [skeleton(space, arch, recipe, **counts) for arch in archs]
+    origin = f"{name}: recipe {recipe.name} on {images.name}"
+    lengths = _lengths(recipe.epochs)
+    columns = [
+        Column(
+            images.name,
+            metric,
+            values[:, :, length - 1],
+            epochs=length,
+            origin=origin,
+            seeds=tuple(range(runs)),
+        )
+        for metric, values in curves.items()
+        for length in lengths
+    ]
+    columns += [
+        Column(images.name, metric.name, np.array(values, dtype=float), source="derived")
+        for metric, values in zip(
+            _COUNTS,
+            ([graph.params for graph in graphs], [graph.flops for graph in graphs]),
+            strict=True,
+        )
+    ]
+    return Source(
+        name=name,
+        version="1",
+        title=f"{space.name} on {images.name}",
+        description=f"{len(kept):,} trainings of {len(archs):,} networks, made by nasbench_suite "
+        f"{version('nasbench-suite')}.",
+        space=space.name,
+        tasks={
+            images.name: Task(
+                f"classification ({images.name})",
+                images.classes,
+                images.size,
+                "test_accuracy",
+                ("test_accuracy", recipe.epochs),
+            )
+        },
+        metrics=[*_metrics(recipe, images), _SECONDS, *_COUNTS],
+        columns=columns,
+        curves=[Curve(images.name, metric, values, origin) for metric, values in curves.items()],
+        protocols=_protocols(lengths),
+        licence="Apache-2.0",
+        citations=("nasbench_suite: a table of the suite's own trainings.",),
+        inputs=[{"file": folder.name, "path": str(folder), "licence": "Apache-2.0"}],
+        archs=archs,
+        key="canonical" if canonical and space.forms < space.size else "architecture",
+        defects=[f"{count:,} trainings failed: {why}." for why, count in sorted(failures.items())],
+        derived=["params and flops are counted from the network that was trained."],
+        lists={
+            "recipe": [f"{key} = {value}" for key, value in recipe.values().items()],
+            "machines": [
+                f"{count:,} trainings: {told}" for told, count in sorted(machines.items())
+            ],
+            "chance": _chance(curves["val_accuracy"][:, :, -1], graphs),
+            "notes": list(notes),
+        },
+    )
+
+
+def _curve(training: Training, metric: str) -> Floats:
+    """Return a metric after each epoch; seconds are those from the start."""
+    if metric != _SECONDS.name:
+        return np.array(training.curves[metric])
+    # Microseconds mean nothing, and half as many bytes hold the rest.
+    return np.cumsum(training.curves["seconds"]).astype(np.float32).astype(float)
+
+
+def _metrics(recipe: Recipe, images: Images) -> list[Metric]:
+    changed = recipe.eval_shift or recipe.eval_noise
+    draws = f", each moved and made noisy {recipe.eval_draws} times" if changed else ""
+    told = {
+        "val": f"on {len(images.val.labels):,} validation images{draws}",
+        "test": f"on {len(images.test.labels):,} test images{draws}",
+        "train": f"on the {len(images.train.labels):,} training images, during training",
+    }
+    return [
+        Metric(f"{short}_accuracy", "%", "max", split, f"top-1 accuracy {told[short]}")
+        for short, split in _SPLITS.items()
+    ]
+
+
+def _lengths(epochs: int) -> list[int]:
+    """Return the training lengths that a search may choose, ascending."""
+    found = [epochs]
+    while found[0] // _STEP:
+        found.insert(0, found[0] // _STEP)
+    return found
+
+
+def _protocols(lengths: Sequence[int]) -> dict[str, Any]:
+    last = lengths[-1]
+    common = {
+        "objective": "val_accuracy",
+        "seed": 0,
+        "cost": "train_seconds",
+        "report": {"metric": "test_accuracy", "epochs": last, "seed": "mean"},
+        "continues": True,
+    }
+    reported = f"reported is test_accuracy after {last} epochs, the mean of all trainings."
+    return {
+        "standard": {
+            "description": f"A search sees val_accuracy of run 0 after {last} epochs and pays its "
+            f"seconds; {reported}",
+            "epochs": [last],
+            **common,
+        },
+        "multi_fidelity": {
+            "description": "A search chooses how long a network is trained and sees val_accuracy of "
+            "run 0 after that; a longer training continues a shorter one, of which only the "
+            f"difference is paid; {reported}",
+            "epochs": list(lengths),
+            **common,
+        },
+    }
+
+
+def _machine(record: Mapping[str, Any]) -> str:
+    """Return on what a training was made, in words."""
+    hardware = record["hardware"]
+    told = [f"{key} {hardware[key]}" for key in _HARDWARE if key in hardware]
+    return ", ".join([*told, f"precision {record['precision']}"])
+
+
+def _chance(final: Floats, graphs: Sequence[Any]) -> list[str]:
+    """Return how far networks are apart, and how alike two trainings of one are.
+
+    Args:
+        final: validation accuracy, (architectures, runs).
+        graphs: of the architectures; those whose output does not depend on the image are left out.
+    """
+    joined = np.array([connected(graph) for graph in graphs])
+    first = final[joined, 0]
+    first = first[~np.isnan(first)]
+    if not len(first):
+        return []
+    quartiles = np.percentile(first, [0, 25, 50, 75, 100])
+    told = [
+        f"val_accuracy of run 0, of the {len(first):,} networks that heed their input: minimum, "
+        f"quartiles and maximum {', '.join(f'{value:.1f}' for value in quartiles)} %"
+    ]
+    if final.shape[1] > 1:
+        both = final[joined][:, :2]
+        both = both[~np.isnan(both).any(axis=1)]
+        if len(both) > 2:
+            tau = kendalltau(both[:, 0], both[:, 1]).statistic
+            spread = float(np.std(both[:, 0] - both[:, 1]) / np.sqrt(2))
+            told.append(
+                f"two trainings of {len(both):,} of them: Kendall's tau {tau:.3f}, standard "
+                f"deviation of a training {spread:.2f} points"
+            )
+    return told
