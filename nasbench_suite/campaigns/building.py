@@ -26,7 +26,6 @@ from nasbench_suite.core import (
     DamagedInput,
     FaultyStrategy,
     InvalidSetting,
-    NoNetwork,
     OutputError,
 )
 from nasbench_suite.executors import Inline
@@ -167,20 +166,18 @@ def build(
         settings.at_least("repeat", repeat, 0),
         max(settings.at_least("repeats", repeats, 1), seeds),
     )
+    skeleton(space, space.sample(np.random.default_rng(0)), recipe, **counts)
     listed = _architectures(space, plan)
-    try:
-        skeleton(space, listed[0], recipe, **counts)
-    except NoNetwork as error:
-        raise NoNetwork(f"{error}: such a space cannot be trained here") from None
     with alone(out):
         _claim(out, plan)
+        kept = out / _TRAININGS
         todo, done, failed = [], 0, 0
         jobs = [
             Job(space.name, arch, seed, data, images.digest, recipe, devices, _checkpoint(out))
             for arch, seed in _trainings(listed, plan)
         ]
         for job in jobs:
-            path = _path(out, space, job)
+            path = path_of(kept, space, job)
             if path.exists():
                 done += 1
                 failed += _failed(path, space)
@@ -193,19 +190,19 @@ def build(
             if outcome.fault is not None and not isinstance(outcome.fault, FaultyStrategy):
                 raise outcome.fault
             text = outcome.result or _lost(space, outcome.task, str(outcome.fault))
-            write_whole(_path(out, space, outcome.task), text)
+            write_whole(path_of(kept, space, outcome.task), text)
             done += 1
             failed += json.loads(text)["failure"] is not None
             if progress is not None:
                 progress(done, len(jobs), failed)
-        found = (_read(_path(out, space, job), space) for job in jobs)
+        found = (_read(path_of(kept, space, job), space) for job in jobs)
         made = source(
             found,
             space,
             recipe,
             images,
             name=name or f"{space.name}_{data.name}",
-            folder=out / _TRAININGS,
+            folder=kept,
             notes=notes,
             canonical=plan.archs != "all",
         )
@@ -258,10 +255,11 @@ def _architectures(space: Space, plan: Plan) -> list[Arch]:
         return list(space)
     if plan.archs == "canonical":
         return sorted({space.canonical(arch) for arch in space}, key=space.index)
-    if not plan.archs.isdecimal() or not 1 <= int(plan.archs) <= min(space.forms, _MOST):
+    # A space so large has more forms than anybody trains, and they cannot be counted.
+    most = space.forms if space.size <= _MOST else _MOST
+    if not plan.archs.isdecimal() or not 1 <= int(plan.archs) <= most:
         raise InvalidSetting(
-            f"archs is {plan.archs!r}: it is all, canonical, or a number up to "
-            f"{min(space.forms, _MOST):,}"
+            f"archs is {plan.archs!r}: it is all, canonical, or a number up to {most:,}"
         )
     rng = np.random.default_rng(0)
     drawn: set[Arch] = set()
@@ -317,8 +315,9 @@ def _checkpoint(out: Path) -> Path:
     return out.absolute() / _CHECKPOINTS
 
 
-def _path(out: Path, space: Space, job: Job) -> Path:
-    return out / _TRAININGS / f"{space.index(job.arch):06d}-{job.seed}.json"
+def path_of(out: Path, space: Space, job: Job) -> Path:
+    """Return the file of a training in a folder."""
+    return out / f"{space.index(job.arch):06d}-{job.seed}.json"
 
 
 def _read(path: Path, space: Space) -> trained.Training:

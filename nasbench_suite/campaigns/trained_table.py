@@ -194,7 +194,7 @@ def _protocols(lengths: Sequence[int]) -> dict[str, Any]:
             **common,
         },
         "multi_fidelity": {
-            "description": "A search chooses how long a network is trained and sees val_accuracy of "
+            "description": "A search chooses how long a network trains and sees val_accuracy of "
             "run 0 after that; a longer training continues a shorter one, of which only the "
             f"difference is paid; {reported}",
             "epochs": list(lengths),

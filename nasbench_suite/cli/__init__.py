@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_look(verb)
     _add_search(verb)
+    _add_train(verb)
     return parser
 
 
@@ -106,11 +107,7 @@ def _add_search(verb: _Verb) -> None:
     sub.add_argument("--strategies", required=True, metavar="A,B,C", help=_STRATEGY)
     sub.add_argument("--seeds", type=int, required=True, metavar="K", help="runs of each")
     _add_rules(sub, "STRATEGY.KEY=VALUE", "a setting of a strategy; may be repeated")
-    sub.add_argument("--jobs", type=int, default=1, metavar="J", help="local processes (1)")
-    sub.add_argument(
-        "--executor", choices=("processes", "dask"), default="processes", help="where runs are made"
-    )
-    sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://10.0.0.1:8786")
+    _add_where(sub)
 
     sub = verb("report", "search", "write_report", "write the report of a comparison again")
     sub.add_argument("folder", type=Path, metavar="DIR")
@@ -124,6 +121,61 @@ def _add_search(verb: _Verb) -> None:
     sub = verb("reproduce", "search", "reproduce_published", "repeat the searches of NATS-Bench")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
     sub.add_argument("--seeds", type=int, default=500, metavar="K", help="runs of each (500)")
+
+
+def _add_train(verb: _Verb) -> None:
+    sub = verb("train", "train", "train_architecture", "train an architecture for real")
+    sub.add_argument("space", help="such as nasbench201")
+    sub.add_argument("architecture", help=_ARCH)
+    sub.add_argument("--seeds", type=int, default=1, metavar="K", help="trainings (1)")
+    _add_training(sub)
+
+    sub = verb("build", "train", "build_table", "train a space and make a table of it")
+    sub.add_argument("space", help="such as nasbench201")
+    sub.add_argument(
+        "--archs",
+        default="canonical",
+        metavar="A",
+        help="all, canonical (one of each canonical form, default), or how many to draw of these",
+    )
+    sub.add_argument("--seeds", type=int, default=1, metavar="K", help="trainings of each (1)")
+    sub.add_argument(
+        "--repeat", type=int, default=0, metavar="N", help="so many have --repeats trainings (0)"
+    )
+    sub.add_argument("--repeats", type=int, default=3, metavar="K", help="trainings of those (3)")
+    sub.add_argument("--name", metavar="NAME", help="of the table; default: SPACE_DATA")
+    sub.add_argument(
+        "--note", action="append", default=[], metavar="TEXT", help="for the card; may be repeated"
+    )
+    _add_training(sub)
+    _add_where(sub)
+
+
+def _add_training(sub: argparse.ArgumentParser) -> None:
+    """Add what all trainings are asked alike."""
+    sub.add_argument("--data", required=True, metavar="D", help="a name such as digits, or a path")
+    sub.add_argument("--folder", type=Path, metavar="DIR", help="where files of the data lie")
+    sub.add_argument("--splits", metavar="S", help="of the data, such as whole, or a file")
+    sub.add_argument("--download", action="store_true", help="allow to download the data")
+    sub.add_argument("--recipe", required=True, metavar="R", help="a name such as quick, or a file")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a hyperparameter of the recipe; may be repeated",
+    )
+    sub.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,…")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+def _add_where(sub: argparse.ArgumentParser) -> None:
+    """Add what says where runs are made."""
+    sub.add_argument("--jobs", type=int, default=1, metavar="J", help="local processes (1)")
+    sub.add_argument(
+        "--executor", choices=("processes", "dask"), default="processes", help="where runs are made"
+    )
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://10.0.0.1:8786")
 
 
 def _add_rules(sub: argparse.ArgumentParser, setting: str, text: str) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from nasbench_suite import executors, registry
+from nasbench_suite import registry
 from nasbench_suite.campaigns.reproduction import reproduce
 from nasbench_suite.campaigns.strategies import portray
 from nasbench_suite.cli import words
-from nasbench_suite.core import Budget, InvalidSetting
+from nasbench_suite.cli.where import executor_of
+from nasbench_suite.core import Budget
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.files import claim, write_whole
 from nasbench_suite.reports.report import report
@@ -43,7 +40,7 @@ def run_once(given: argparse.Namespace) -> None:
         [given.benchmark],
         [given.strategy],
         seeds=[given.seed],
-        settings=_settings(given.set, None, given.strategy),
+        settings=words.settings(given.set, None, given.strategy),
         patience=given.patience,
         **_rules(given),
     )
@@ -78,12 +75,12 @@ def run_once(given: argparse.Namespace) -> None:
 def compare_strategies(given: argparse.Namespace) -> None:
     """Compare strategies, and write the report."""
     strategies = words.names(given.strategies)
-    with _executor(given) as executor:
+    with executor_of(given) as executor:
         experiment = compare(
             given.benchmarks,
             strategies,
             seeds=given.seeds,
-            settings=_settings(given.set, strategies),
+            settings=words.settings(given.set, strategies),
             executor=executor,
             patience=given.patience,
             progress=words.Progress(),
@@ -137,61 +134,6 @@ def _rules(given: argparse.Namespace) -> dict[str, Any]:
         "workers": given.workers,
         "out": given.out,
     }
-
-
-def _settings(
-    texts: Sequence[str], strategies: Sequence[str] | None, only: str = ""
-) -> dict[str, dict[str, Any]]:
-    """Return the settings of each strategy from `STRATEGY.KEY=VALUE`, or `KEY=VALUE` of the only.
-
-    A value is read as JSON, and is a word if it is none.
-
-    Raises:
-        InvalidSetting: a text is not of this form, or sets what another one has set.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    form = "KEY=VALUE" if strategies is None else "STRATEGY.KEY=VALUE"
-    for text in texts:
-        # A strategy's path may hold what parts the rest.
-        given = max((s for s in strategies or () if text.startswith(f"{s}.")), key=len, default="")
-        key, equals, value = text[len(given) :].partition("=")
-        key = given + key
-        strategy, dot, name = key.rpartition(".") if strategies is not None else (only, ".", key)
-        if not (equals and dot and strategy and name):
-            raise InvalidSetting(f"--set {text!r}: write {form}, such as {form.lower()}")
-        own = found.setdefault(strategy, {})
-        if name in own:
-            raise InvalidSetting(f"--set {text!r}: {key} is set twice")
-        try:
-            own[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            own[name] = value
-    return found
-
-
-@contextmanager
-def _executor(given: argparse.Namespace) -> Iterator[Executor | None]:
-    """Yield where runs are to be made; None leaves it to the comparison.
-
-    Raises:
-        InvalidSetting: what was asked for does not go together.
-    """
-    if given.jobs < 1:
-        raise InvalidSetting(f"--jobs {given.jobs}: a whole number of at least 1 is needed")
-    if given.executor == "dask":
-        if given.scheduler is None:
-            raise InvalidSetting("--executor dask needs --scheduler ADDRESS")
-        if given.jobs > 1:
-            raise InvalidSetting("--jobs is for local processes; a cluster has its own workers")
-        with executors.dask(given.scheduler) as executor:
-            yield executor
-    elif given.scheduler is not None:
-        raise InvalidSetting("--scheduler is for --executor dask")
-    elif given.jobs > 1:
-        with executors.processes(given.jobs) as executor:
-            yield executor
-    else:
-        yield None
 
 
 def _scores(summary: Any, page: Path | None, as_json: bool) -> None:

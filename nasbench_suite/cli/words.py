@@ -51,6 +51,36 @@ def seed(text: str) -> Any:
         raise InvalidSetting(f"--seed {text!r}: it is mean, all, or a run's number") from None
 
 
+def settings(
+    texts: Sequence[str], strategies: Sequence[str] | None, only: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Return the settings of each strategy from `STRATEGY.KEY=VALUE`, or `KEY=VALUE` of the only.
+
+    A value is read as JSON, and is a word if it is none.
+
+    Raises:
+        InvalidSetting: a text is not of this form, or sets what another one has set.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    form = "KEY=VALUE" if strategies is None else "STRATEGY.KEY=VALUE"
+    for text in texts:
+        # A strategy's path may hold what parts the rest.
+        given = max((s for s in strategies or () if text.startswith(f"{s}.")), key=len, default="")
+        key, equals, value = text[len(given) :].partition("=")
+        key = given + key
+        strategy, dot, name = key.rpartition(".") if strategies is not None else (only, ".", key)
+        if not (equals and dot and strategy and name):
+            raise InvalidSetting(f"--set {text!r}: write {form}, such as {form.lower()}")
+        own = found.setdefault(strategy, {})
+        if name in own:
+            raise InvalidSetting(f"--set {text!r}: {key} is set twice")
+        try:
+            own[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            own[name] = value
+    return found
+
+
 def epochs(measured: Sequence[int | None]) -> str:
     """Return after how many epochs a metric was measured, in words."""
     known = [str(at) for at in measured if at is not None]
@@ -113,17 +143,18 @@ _ELSEWHERE: Final = 30.0
 
 
 class Progress:
-    """Shows how many runs are done and how long the rest will take.
+    """Shows how many of something are done and how long the rest will take.
 
     On a terminal that is a line which changes; elsewhere it is a new line now and then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "runs") -> None:
+        self._what = what
         self._begun = self._shown = 0.0
         self._first = self._last = sys.maxsize
 
-    def __call__(self, done: int, total: int) -> None:
-        """Tell that so many runs are done of so many in all."""
+    def __call__(self, done: int, total: int, more: str = "") -> None:
+        """Tell that so many are done of so many in all, and what else there is to say."""
         now = time.monotonic()
         if done < self._last:  # the first call, or another comparison begins
             self._begun = self._shown = now
@@ -136,6 +167,6 @@ class Progress:
         self._shown = now
         fresh = done - self._first
         left = (now - self._begun) / fresh * (total - done) if fresh else 0.0
-        text = f"{done:,}/{total:,} runs, {left:.0f} s left"
+        text = f"{done:,}/{total:,} {self._what}, {more}{left:.0f} s left"
         end = "" if terminal and done < total else "\n"
         print(f"\r{text}  " if terminal else text, end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""Train one architecture from several seeds, each kept in a file when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nasbench_suite import settings
+from nasbench_suite.campaigns.building import Data, Job, path_of, train_one
+from nasbench_suite.core import Arch, InvalidArchitecture, InvalidSetting
+from nasbench_suite.files import alone, write_whole
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.training import trained
+from nasbench_suite.training.recipes import Recipe
+from nasbench_suite.training.skeleton import connected, skeleton
+
+
+def train_seeds(
+    space: Space,
+    arch: Arch,
+    data: Data,
+    recipe: Recipe,
+    *,
+    seeds: int,
+    out: Path,
+    device: str = "auto",
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[trained.Training]:
+    """Yield the trainings of an architecture, of which those in the folder are not made again.
+
+    Args:
+        space: the architecture's.
+        arch: one of its architectures.
+        data: what it is trained on.
+        recipe: how.
+        seeds: how many trainings; seeds count from 0.
+        out: the folder of the files.
+        device: as in `training.devices`; of several, the first.
+        progress: told before each training.
+
+    Raises:
+        InvalidArchitecture: the network's output does not depend on its input.
+        InvalidSetting: a training in the folder is of another recipe or other data.
+        NoNetwork: architectures of this space are no networks of images.
+        OutputError: another process trains there, or the folder cannot be written.
+    """
+    count = settings.at_least("seeds", seeds, 1)
+    images = data.load()
+    graph = skeleton(
+        space, arch, recipe, classes=images.classes, size=images.size, channels=images.channels
+    )
+    if not connected(graph):
+        raise InvalidArchitecture(
+            f"{space.format(arch)} does not pass its input on, so there is nothing to train"
+        )
+    with alone(out):
+        for seed in range(count):
+            job = Job(space.name, arch, seed, data, images.digest, recipe, device, out.absolute())
+            path = path_of(out, space, job)
+            if not path.exists():
+                if progress is not None:
+                    progress(f"seed {seed}, {recipe.epochs} epochs")
+                write_whole(path, train_one(job))
+            found = trained.from_json(path.read_text("utf-8"), space, str(path))
+            asked = {"recipe_sha256": recipe.digest, "data_sha256": images.digest}
+            if any(found.record.get(key) != value for key, value in asked.items()):
+                raise InvalidSetting(
+                    f"{path} is of another recipe or other data: name another folder"
+                )
+            yield found

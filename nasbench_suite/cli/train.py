@@ -1,0 +1,110 @@
+"""The verbs that train."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from nasbench_suite import registry
+from nasbench_suite.campaigns.building import Data, build
+from nasbench_suite.campaigns.training import train_seeds
+from nasbench_suite.cli import words
+from nasbench_suite.cli.where import executor_of
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.training.recipes import Recipe, recipe
+
+
+def train_architecture(given: argparse.Namespace) -> None:
+    """Train one architecture from several seeds."""
+    space: Space = registry.load("spaces", given.space)
+    arch = _architecture(space, given.architecture)
+    rows = []
+    for training in train_seeds(
+        space,
+        arch,
+        _data(given),
+        _recipe(given),
+        seeds=given.seeds,
+        out=given.out,
+        device=given.device,
+        progress=words.tell,
+    ):
+        curves = training.curves
+        rows.append(
+            {
+                "seed": training.seed,
+                "epochs": training.epochs,
+                "train_accuracy": training.final("train_accuracy"),
+                "val_accuracy": training.final("val_accuracy"),
+                "test_accuracy": training.final("test_accuracy"),
+                "seconds": sum(curves["seconds"]),
+                "failure": training.failure,
+                **({"curves": dict(curves), "record": training.record} if given.json else {}),
+            }
+        )
+    words.table(rows, given.json)
+
+
+def build_table(given: argparse.Namespace) -> None:
+    """Train a space and pack a table of it."""
+    archs = given.archs if not given.archs.isdecimal() else int(given.archs)
+    with executor_of(given) as executor:
+        folder = build(
+            given.space,
+            _data(given),
+            _recipe(given),
+            archs=archs,
+            seeds=given.seeds,
+            repeat=given.repeat,
+            repeats=given.repeats,
+            out=given.out,
+            name=given.name,
+            notes=tuple(given.note),
+            devices=given.device,
+            executor=executor,
+            # Two for each process, so that none waits for the next.
+            ahead=2 * given.jobs if given.executor == "processes" else 1000,
+            progress=_told(words.Progress("trainings")),
+        )
+    if given.json:
+        print(words.to_json({"folder": str(folder)}))
+    else:
+        print(f"packed into {folder}")
+
+
+def _told(progress: words.Progress) -> Any:
+    def tell(done: int, total: int, failed: int) -> None:
+        progress(done, total, f"{failed:,} failed, " if failed else "")
+
+    return tell
+
+
+def _architecture(space: Space, text: str) -> Any:
+    """Return the architecture of a string, a number or genes.
+
+    Raises:
+        InvalidArchitecture: it is not of the space.
+    """
+    given = words.architecture(text, space)
+    if isinstance(given, str):
+        return space.parse(given)
+    return space.at(given) if isinstance(given, int) else space.check(tuple(given))
+
+
+def _data(given: argparse.Namespace) -> Data:
+    """Return the images that are asked for, downloaded now if that is allowed."""
+    data = Data(given.data, given.folder, given.splits)
+    if given.download:
+        from nasbench_suite.training import load
+
+        load(given.data, folder=given.folder, download=True, splits=given.splits)
+    return data
+
+
+def _recipe(given: argparse.Namespace) -> Recipe:
+    """Return the recipe that is asked for, with what `--set` changes.
+
+    Raises:
+        InvalidSetting: a change is of another form or impossible.
+    """
+    return recipe(given.recipe, words.settings(given.set, None, "recipe").get("recipe"))
