@@ -226,7 +226,7 @@ def train_one(job: Job) -> str:
     space: Space = registry.load("spaces", job.space)
     places = devices(job.devices)
     device = str(places[_turn() % len(places)])
-    checkpoint = job.checkpoint / f"{space.index(job.arch)}-{job.seed}.h5"
+    checkpoint = job.checkpoint / f"{space.index(job.arch)}-{job.seed}.npz"
     done = train(
         job.arch, space, images, job.recipe, seed=job.seed, device=device, checkpoint=checkpoint
     )

@@ -37,6 +37,9 @@ def skeleton(
         changes["cells"] = recipe.cells
     build: Any = space.graph
     known = inspect.signature(build).parameters
+    if not changes.keys() <= known.keys():
+        # Where there is no network at all, that is what is wrong.
+        build(arch, classes=classes, size=size)
     if "image_channels" in changes and "image_channels" not in known:
         raise InvalidSetting(
             f"the networks of {space.name} read images of 3 channels, and these have {channels}"
