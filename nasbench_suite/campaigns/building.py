@@ -168,14 +168,14 @@ def build(
     )
     skeleton(space, space.sample(np.random.default_rng(0)), recipe, **counts)
     listed = _architectures(space, plan)
+    jobs = [
+        Job(space.name, arch, seed, data, images.digest, recipe, devices, _checkpoint(out))
+        for arch, seed in _trainings(listed, plan)
+    ]
     with alone(out):
         _claim(out, plan)
         kept = out / _TRAININGS
         todo, done, failed = [], 0, 0
-        jobs = [
-            Job(space.name, arch, seed, data, images.digest, recipe, devices, _checkpoint(out))
-            for arch, seed in _trainings(listed, plan)
-        ]
         for job in jobs:
             path = path_of(kept, space, job)
             if path.exists():

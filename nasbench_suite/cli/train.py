@@ -39,7 +39,11 @@ def train_architecture(given: argparse.Namespace) -> None:
                 "test_accuracy": training.final("test_accuracy"),
                 "seconds": sum(curves["seconds"]),
                 "failure": training.failure,
-                **({"curves": dict(curves), "record": training.record} if given.json else {}),
+                **(
+                    {"curves": {k: list(v) for k, v in curves.items()}, "record": training.record}
+                    if given.json
+                    else {}
+                ),
             }
         )
     words.table(rows, given.json)
