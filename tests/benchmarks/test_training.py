@@ -1,5 +1,7 @@
 """Training: a network at 32x32 beside a plain loop over it, and what the input pipeline takes."""
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from torch.nn import functional as F  # noqa: E402, N812
 
-from nasbench_suite import registry, training  # noqa: E402
+from nasbench_suite import executors, registry, training  # noqa: E402
+from nasbench_suite.campaigns.building import Data, build  # noqa: E402
 from nasbench_suite.training.data.images import assemble  # noqa: E402
 from nasbench_suite.training.loop import _Trainer  # noqa: E402
 from nasbench_suite.training.network import Network  # noqa: E402
@@ -93,4 +96,27 @@ def test_input_pipeline_of_digits(side_by_side, beside):
         beside("the whole step", trainer._train, count, faster=20),
         count=count,
         rounds=10,
+    )
+
+
+def test_building_in_two_processes(ratios, benchmark, tmp_path):
+    """The same trainings on digits by two processes of one thread, and by one."""
+    asked = {"archs": 24, "name": "small"}
+    seconds = {}
+    for jobs in (1, 2):
+        with executors.processes(jobs) as pool:
+            # Both begin with processes that have started and imported torch.
+            tiny = training.recipe("quick", {"epochs": 1, "eval_draws": 1})
+            warm = {"archs": 4 * jobs, "out": tmp_path / f"warm-{jobs}", "executor": pool}
+            build("nasbench201", Data("digits"), tiny, **warm)
+            given = ("nasbench201", Data("digits"), training.recipe("quick"))
+            asked |= {"out": tmp_path / str(jobs), "executor": pool}
+            begun = perf_counter()
+            if jobs == 1:
+                build(*given, **asked)
+            else:
+                benchmark.pedantic(build, given, asked, rounds=1)
+            seconds[jobs] = perf_counter() - begun
+    ratios.add(
+        "build on digits, 24 trainings, two processes", seconds[2], "one", seconds[1], faster=1.7
     )
