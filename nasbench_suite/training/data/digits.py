@@ -15,12 +15,13 @@ from nasbench_suite.core import InvalidSetting
 from nasbench_suite.training.data.images import Images, assemble, shuffled
 
 _TRAIN: Final = 800
-_VAL: Final = 498
+# An accuracy on 400 images has an exact float32, which halves a table of curves.
+_VAL: Final = 400
 _SEED: Final = 0
 
 
 def load(*, folder: Path | None, download: bool, splits: str | Path | None) -> Images:
-    """Return 800 images to train, 498 to validate and 499 to test, drawn with a fixed seed.
+    """Return 800 images to train, 400 to validate and 597 to test, drawn with a fixed seed.
 
     Raises:
         InvalidSetting: another split is asked for.
