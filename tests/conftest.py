@@ -35,6 +35,16 @@ def tfrecords() -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
+def one_thread():
+    """Small networks are no faster with more, other tests run beside these, and so do processes."""
+    torch = pytest.importorskip("torch", reason="trains for real: install the extra `train`")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
 def cifar10() -> Table:
     return load("nasbench201/cifar10")
 

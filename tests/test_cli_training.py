@@ -12,6 +12,8 @@ from nasbench_suite.tables.store import Table
 
 pytest.importorskip("torch", reason="trains for real: install the extra `train`")
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SPACE = registry.load("spaces", "nasbench201")
 ASKED = ("--data", "digits", "--recipe", "quick", "--set", "epochs=2", "--set", "eval_draws=1")
 NOTHING = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"

@@ -32,6 +32,8 @@ from nasbench_suite.campaigns.building import Data, build
 from nasbench_suite.campaigns.training import train_seeds
 from nasbench_suite.training.recipes import recipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SPACE = registry.load("spaces", "nasbench201")
 DIGITS = Data("digits")
 QUICK = recipe("quick", {"epochs": 3, "eval_draws": 1})

@@ -6,17 +6,8 @@ from nasbench_suite import registry
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Small networks are no faster with more, and other tests run beside these."""
-    try:
-        import torch
-    except ImportError:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def alone(one_thread):
+    """All trainings of these tests have one thread."""
 
 
 @pytest.fixture(scope="session")
