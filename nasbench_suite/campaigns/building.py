@@ -155,7 +155,6 @@ def build(
     """
     space: Space = registry.load("spaces", space_name)
     images = data.load()
-    counts = {"classes": images.classes, "size": images.size, "channels": images.channels}
     plan = Plan(
         space.name,
         data.name,
@@ -166,7 +165,7 @@ def build(
         settings.at_least("repeat", repeat, 0),
         max(settings.at_least("repeats", repeats, 1), seeds),
     )
-    skeleton(space, space.sample(np.random.default_rng(0)), recipe, **counts)
+    skeleton(space, space.sample(np.random.default_rng(0)), recipe, **images.form)
     listed = _architectures(space, plan)
     jobs = [
         Job(space.name, arch, seed, data, images.digest, recipe, devices, _checkpoint(out))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.stats import kendalltau
 
-from nasbench_suite.core import Arch, DamagedInput, Floats, Metric
+from nasbench_suite.core import DamagedInput, Floats, Metric
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.tables.source import Column, Curve, Source, Task
+from nasbench_suite.tables.source import Column, Curve, Source, Task, single_run_protocols
 from nasbench_suite.training.recipes import Recipe
 from nasbench_suite.training.skeleton import connected, skeleton
 from nasbench_suite.training.trained import Training
@@ -59,19 +60,10 @@ def source(
     Raises:
         DamagedInput: all of them failed.
     """
-    rows: dict[Arch, int] = {}
-    kept = []
-    failures: dict[str, int] = {}
-    machines: dict[str, int] = {}
-    for training in trainings:
-        rows.setdefault(training.arch, len(rows))
-        kept.append(training)
-        if training.failure is not None:
-            failures[training.failure] = failures.get(training.failure, 0) + 1
-        if training.record:
-            machine = _machine(training.record)
-            machines[machine] = machines.get(machine, 0) + 1
-    archs = sorted(rows, key=space.index)
+    kept = list(trainings)
+    failures = Counter(training.failure for training in kept if training.failure is not None)
+    machines = Counter(_machine(training.record) for training in kept if training.record)
+    archs = sorted({training.arch for training in kept}, key=space.index)
     place = {arch: row for row, arch in enumerate(archs)}
     runs = 1 + max(training.seed for training in kept)
     curves = {
@@ -84,8 +76,7 @@ def source(
             at[: training.epochs] = _curve(training, metric)
     if np.isnan(curves["val_accuracy"]).all():
         raise DamagedInput(f"all trainings failed, the first: {kept[0].failure}: nothing is packed")
-    counts = {"classes": images.classes, "size": images.size, "channels": images.channels}
-    graphs = [skeleton(space, arch, recipe, **counts) for arch in archs]
+    graphs = [skeleton(space, arch, recipe, **images.form) for arch in archs]
     origin = f"{name}: recipe {recipe.name} on {images.name}"
     lengths = _lengths(recipe.epochs)
     columns = [
@@ -127,7 +118,7 @@ def source(
         metrics=[*_metrics(recipe, images), _SECONDS, *_COUNTS],
         columns=columns,
         curves=[Curve(images.name, metric, values, origin) for metric, values in curves.items()],
-        protocols=_protocols(lengths),
+        protocols=single_run_protocols(lengths, continues=True),
         licence="Apache-2.0",
         citations=("nasbench_suite: a table of the suite's own trainings.",),
         inputs=[{"file": folder.name, "path": str(folder), "licence": "Apache-2.0"}],
@@ -174,33 +165,6 @@ def _lengths(epochs: int) -> list[int]:
     while found[0] // _STEP:
         found.insert(0, found[0] // _STEP)
     return found
-
-
-def _protocols(lengths: Sequence[int]) -> dict[str, Any]:
-    last = lengths[-1]
-    common = {
-        "objective": "val_accuracy",
-        "seed": 0,
-        "cost": "train_seconds",
-        "report": {"metric": "test_accuracy", "epochs": last, "seed": "mean"},
-        "continues": True,
-    }
-    reported = f"reported is test_accuracy after {last} epochs, the mean of all trainings."
-    return {
-        "standard": {
-            "description": f"A search sees val_accuracy of run 0 after {last} epochs and pays its "
-            f"seconds; {reported}",
-            "epochs": [last],
-            **common,
-        },
-        "multi_fidelity": {
-            "description": "A search chooses how long a network trains and sees val_accuracy of "
-            "run 0 after that; a longer training continues a shorter one, of which only the "
-            f"difference is paid; {reported}",
-            "epochs": list(lengths),
-            **common,
-        },
-    }
 
 
 def _machine(record: Mapping[str, Any]) -> str:

@@ -46,10 +46,7 @@ def train_seeds(
     """
     count = settings.at_least("seeds", seeds, 1)
     images = data.load()
-    graph = skeleton(
-        space, arch, recipe, classes=images.classes, size=images.size, channels=images.channels
-    )
-    if not connected(graph):
+    if not connected(skeleton(space, arch, recipe, **images.form)):
         raise InvalidArchitecture(
             f"{space.format(arch)} does not pass its input on, so there is nothing to train"
         )

@@ -138,3 +138,42 @@ class Inputs:
     def noted(self) -> list[dict[str, str]]:
         """Return what was read, by name, as the card tells it."""
         return [self._read[name] for name in sorted(self._read)]
+
+
+def single_run_protocols(lengths: Sequence[int], *, continues: bool) -> dict[str, Any]:
+    """Return how trainings of these lengths, ascending, are searched for validation accuracy.
+
+    A search sees a single training, as in NAS-Bench-101 (Ying et al. 2019, section 4): what is
+    noise to it is none to the score, which is the mean of all.
+    """
+    longest = lengths[-1]
+    common = {
+        "objective": "val_accuracy",
+        "seed": 0,
+        "cost": "train_seconds",
+        "report": {"metric": "test_accuracy", "epochs": longest, "seed": "mean"},
+        "continues": continues,
+    }
+    reported = f"reported is test_accuracy after {longest} epochs, the mean of all trainings."
+    standard = {
+        "description": f"A search sees val_accuracy of run 0 after {longest} epochs and pays its "
+        f"seconds; {reported}",
+        "epochs": [longest],
+        **common,
+    }
+    if len(lengths) == 1:
+        return {"standard": standard}
+    paid = (
+        "continues a shorter one, of which only the difference is paid"
+        if continues
+        else "starts anew and is paid whole"
+    )
+    return {
+        "standard": standard,
+        "multi_fidelity": {
+            "description": "A search sees val_accuracy of run 0 and chooses the length of each "
+            f"training, which {paid}; {reported}",
+            "epochs": list(lengths),
+            **common,
+        },
+    }

@@ -117,9 +117,7 @@ class _Trainer:
             space,
             arch,
             recipe,
-            classes=images.classes,
-            size=images.size,
-            channels=images.channels,
+            **images.form,
         )
         self._dtype = precision(recipe.precision, device, graph)
         self._layout = torch.channels_last if recipe.channels_last else torch.contiguous_format

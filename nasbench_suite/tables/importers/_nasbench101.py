@@ -203,37 +203,3 @@ def _one(message: dict[int, list[Any]], field: int) -> float:
     if len(found) != 1 or not isinstance(found[0], int | float) or not isfinite(found[0]):
         raise ValueError(f"field {field} of its metrics does not hold one finite number")
     return found[0]
-
-
-def protocols(lengths: list[int]) -> dict[str, Any]:
-    """Return how the trainings of these lengths are searched.
-
-    A search sees a single training, as in the paper, section 4: what is noise to it is none to
-    the score, which is a mean.
-    """
-    longest = lengths[-1]
-    common = {
-        "objective": "val_accuracy",
-        "seed": 0,
-        "cost": "train_seconds",
-        "report": {"metric": "test_accuracy", "epochs": longest, "seed": "mean"},
-        "continues": False,
-    }
-    reported = f"reported is test_accuracy after {longest} epochs, the mean of all trainings."
-    standard = {
-        "description": f"A search sees val_accuracy of run 0 after {longest} epochs and pays its "
-        f"seconds; {reported}",
-        "epochs": [longest],
-        **common,
-    }
-    if len(lengths) == 1:
-        return {"standard": standard}
-    return {
-        "standard": standard,
-        "multi_fidelity": {
-            "description": "A search sees val_accuracy of run 0 and chooses the length of each "
-            f"training, which starts anew and is paid whole; {reported}",
-            "epochs": lengths,
-            **common,
-        },
-    }

@@ -23,9 +23,8 @@ from nasbench_suite.tables.importers._nasbench101 import (
     Quantity,
     Trainings,
     accuracies,
-    protocols,
 )
-from nasbench_suite.tables.source import Inputs, Source, Task
+from nasbench_suite.tables.source import Inputs, Source, Task, single_run_protocols
 
 _FILES: Final = ("nasbench_full.tfrecord", "nasbench_only108.tfrecord")
 _REPOSITORY: Final = {"repository": "google-research/nasbench", "licence": "Apache-2.0"}
@@ -79,7 +78,7 @@ def read(source: Path, progress: Callable[[str], None]) -> Source:
         },
         metrics=[*(quantity.metric for quantity in _QUANTITIES), PARAMS],
         columns=list(found.columns("cifar10", f"{name}, trained on 40,000 images")),
-        protocols=protocols(found.lengths),
+        protocols=single_run_protocols(found.lengths, continues=False),
         licence="Apache-2.0",
         citations=(CITATION,),
         inputs=inputs.noted(),

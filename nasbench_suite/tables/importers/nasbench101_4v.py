@@ -26,9 +26,8 @@ from nasbench_suite.tables.importers._nasbench101 import (
     Quantity,
     Trainings,
     accuracies,
-    protocols,
 )
-from nasbench_suite.tables.source import Inputs, Source, Task
+from nasbench_suite.tables.source import Inputs, Source, Task, single_run_protocols
 
 _FILE: Final = "ec-nas-bench/energy_4V9E.tfrecord"
 _REPOSITORIES: Final = {"ec-nas-bench": {"repository": "PedramBakh/EC-NAS-Bench", "licence": "MIT"}}
@@ -88,7 +87,7 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
         },
         metrics=[*(quantity.metric for quantity in _QUANTITIES), PARAMS],
         columns=columns,
-        protocols=protocols(lengths),
+        protocols=single_run_protocols(lengths, continues=False),
         licence="MIT",
         citations=(
             "P. Bakhtiarifard, C. Igel and R. Selvan. EC-NAS: Energy Consumption Aware Tabular "

@@ -13,7 +13,7 @@ import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from nasbench_suite import unpickle
@@ -89,7 +89,7 @@ def _read_files(
     for count, (name, pickled) in enumerate(_unpacked(files)):
         if count % _TOLD == 0:
             progress(f"{source.name}/{name}")
-        number = _FILE.fullmatch(name)[1]  # type: ignore[index]
+        number = PurePosixPath(name).name.partition(".")[0]
         content = unpickle.loads(pickled, str(source / name))
         if not isinstance(content, dict):
             raise DamagedInput(f"{source / name} is no file of NATS-Bench")

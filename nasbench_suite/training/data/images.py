@@ -50,6 +50,11 @@ class Images:
         """Pixels a side."""
         return self.train.images.shape[2]
 
+    @property
+    def form(self) -> dict[str, int]:
+        """What a network must know of the images, as `skeleton` asks it."""
+        return {"classes": self.classes, "size": self.size, "channels": self.channels}
+
     @cached_property
     def digest(self) -> str:
         """The sha256 of all images and labels."""
