@@ -1,14 +1,17 @@
 """What tests share: the published files, and the benchmarks of the packed table."""
 
+import json
 import os
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
 
-from nasbench_suite import load
+from nasbench_suite import cli, load
 from nasbench_suite.tables.store import Table
 
 # A slow machine is no failure.
@@ -32,6 +35,33 @@ def published() -> Path:
 def tfrecords() -> SimpleNamespace:
     """What writes and reads files in the official format of NAS-Bench-101 without the suite."""
     return SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "tables" / "tfrecords.py")))
+
+
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    code: object
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def nasbench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Done:
+        try:
+            code: object = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return Done(code, out, err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -35,32 +35,6 @@ KEYS = [
 ]
 
 
-class Done:
-    """What a command left behind."""
-
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def nasbench(capsys):
-    """Run the command in this process."""
-
-    def run(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        return Done(code, out, err)
-
-    return run
-
-
 @pytest.fixture
 def refused(nasbench):
     """Run a command that must end with exit code 2 and one message."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasbench_suite import cli, registry
+from nasbench_suite import registry
 from nasbench_suite.tables.store import Table
 
 pytest.importorskip("torch", reason="trains for real: install the extra `train`")
@@ -17,18 +17,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SPACE = registry.load("spaces", "nasbench201")
 ASKED = ("--data", "digits", "--recipe", "quick", "--set", "epochs=2", "--set", "eval_draws=1")
 NOTHING = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
-
-
-@pytest.fixture
-def nasbench(capsys):
-    def run(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_train_prints_curves_and_goes_on(nasbench, tmp_path):
