@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -15,6 +16,24 @@ RUNS: Final = "runs"
 LOCK: Final = ".lock"
 PART: Final = ".part"
 """How the name of a file ends while it is being written."""
+_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """Return the error of a file or folder that the system does not let be written, and the cure.
+
+    Args:
+        path: what was to be written.
+        error: what the system said.
+    """
+    if error.errno in _ROOM:
+        cure = "make room on its disk, and ask the same again"
+    elif error.errno in _RIGHTS:
+        cure = "get the right to write there, or name another folder"
+    else:
+        cure = "name another folder"
+    return OutputError(f"cannot write {path}: {error.strerror or error}: {cure}")
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -32,7 +51,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
 
 
 def claim(folder: Path) -> Path:
@@ -55,19 +74,19 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: one works there already, or the folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("w") as file:
-            try:
-                # It ends with the process that holds it, however that ends.
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(
-                    f"another process works in {folder}: wait for it, or name another folder"
-                ) from None
-            yield
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((folder / LOCK).open("w"))
+            # It ends with the process that holds it, however that ends.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                f"another process works in {folder}: wait for it, or name another folder"
+            ) from None
+        except OSError as error:
+            raise unwritable(folder, error) from None
+        yield
 
 
 def _publish(temporary: Path, path: Path) -> None:

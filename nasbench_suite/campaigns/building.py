@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -24,9 +25,12 @@ from nasbench_suite.campaigns.trained_table import source
 from nasbench_suite.core import (
     Arch,
     DamagedInput,
+    FailedRuns,
     FaultyStrategy,
     InvalidSetting,
+    NasbenchError,
     OutputError,
+    raised,
 )
 from nasbench_suite.executors import Inline
 from nasbench_suite.experiments.work import outcomes
@@ -95,7 +99,14 @@ class Job(NamedTuple):
     data_sha256: str
     recipe: Recipe
     devices: str
-    checkpoint: Path
+    checkpoints: Path
+    """The folder for what is under way, as every process that trains sees it."""
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that the training goes on from, once it is there."""
+        space: Space = registry.load("spaces", self.space)
+        return self.checkpoints / f"{space.index(self.arch)}-{self.seed}.npz"
 
     def __str__(self) -> str:
         return f"{registry.load('spaces', self.space).format(self.arch)}, seed {self.seed}"
@@ -150,8 +161,9 @@ def build(
         InvalidSetting: something that is asked cannot be, or the folder is of another question.
         NoNetwork: architectures of this space are no networks of images.
         DamagedInput: a file in the folder is not what it should be, or workers have other data.
-        OutputError: another process builds there, or the folder cannot be written.
-        FailedRuns: the executor is gone.
+        OutputError: another process builds there, or the folder cannot be written; the same call
+            goes on once it can.
+        FailedRuns: the executor is gone, or the machine failed a training.
     """
     space: Space = registry.load("spaces", space_name)
     images = data.load()
@@ -167,36 +179,34 @@ def build(
     )
     skeleton(space, space.sample(np.random.default_rng(0)), recipe, **images.form)
     listed = _architectures(space, plan)
+    kept, checkpoints = out / _TRAININGS, out.absolute() / _CHECKPOINTS
     jobs = [
-        Job(space.name, arch, seed, data, images.digest, recipe, devices, _checkpoint(out))
+        Job(space.name, arch, seed, data, images.digest, recipe, devices, checkpoints)
         for arch, seed in _trainings(listed, plan)
     ]
+    paths = {path_of(kept, space, job): job for job in jobs}
     with alone(out):
         _claim(out, plan)
-        kept = out / _TRAININGS
-        todo, done, failed = [], 0, 0
-        for job in jobs:
-            path = path_of(kept, space, job)
-            if path.exists():
-                done += 1
-                failed += _failed(path, space)
-            else:
-                todo.append(job)
+        found = {path: read(path, space) for path in paths if path.exists()}
+        failed = sum(training.failure is not None for training in found.values())
         if progress is not None:
-            progress(done, len(jobs), failed)
+            progress(len(found), len(jobs), failed)
+        todo = [job for path, job in paths.items() if path not in found]
         pool = Inline() if executor is None else executor
         for outcome in outcomes(todo, train_one, pool, patience=patience, ahead=ahead):
+            # The network's fault is part of the table; a full disk, or data that differ, is not.
             if outcome.fault is not None and not isinstance(outcome.fault, FaultyStrategy):
                 raise outcome.fault
             text = outcome.result or _lost(space, outcome.task, str(outcome.fault))
-            write_whole(path_of(kept, space, outcome.task), text)
-            done += 1
-            failed += json.loads(text)["failure"] is not None
+            path = path_of(kept, space, outcome.task)
+            keep(path, text, outcome.task)
+            found[path] = trained.from_json(text, space, str(path))
+            failed += found[path].failure is not None
             if progress is not None:
-                progress(done, len(jobs), failed)
-        found = (_read(path_of(kept, space, job), space) for job in jobs)
+                progress(len(found), len(jobs), failed)
+        shutil.rmtree(checkpoints, ignore_errors=True)
         made = source(
-            found,
+            [found[path] for path in paths],
             space,
             recipe,
             images,
@@ -211,27 +221,50 @@ def build(
 def train_one(job: Job) -> str:
     """Make a training in whatever process, and return its file's text.
 
+    Its checkpoint stays until `keep` has that text on disk.
+
     Raises:
         DamagedInput: the data here are not those that are asked for.
+        OutputError: the checkpoint cannot be written.
+        FailedRuns: the system failed something else that the training needs of it.
     """
     from nasbench_suite.training import train
     from nasbench_suite.training.devices import devices
 
-    images = job.data.load()
-    if images.digest != job.data_sha256:
-        raise DamagedInput(
-            f"the data {job.data.name} differ between machines: give all of them the same files"
-        )
     space: Space = registry.load("spaces", job.space)
     places = devices(job.devices)
     device = str(places[_turn() % len(places)])
-    checkpoint = job.checkpoint / f"{space.index(job.arch)}-{job.seed}.npz"
-    done = train(
-        job.arch, space, images, job.recipe, seed=job.seed, device=device, checkpoint=checkpoint
-    )
-    text = trained.to_json(done, space.format(job.arch))
-    checkpoint.unlink(missing_ok=True)
-    return text
+    try:
+        images = job.data.load()
+        if images.digest != job.data_sha256:
+            raise DamagedInput(
+                f"the data {job.data.name} differ between machines: give all of them the same files"
+            )
+        done = train(
+            job.arch,
+            space,
+            images,
+            job.recipe,
+            seed=job.seed,
+            device=device,
+            checkpoint=job.checkpoint,
+        )
+    except NasbenchError:
+        raise
+    except OSError as error:
+        # A machine's fault, which must not be written down as the network's.
+        raise FailedRuns(f"{job} stopped, not by its own fault: {raised(error)}") from None
+    return trained.to_json(done, space.format(job.arch))
+
+
+def keep(path: Path, text: str, job: Job) -> None:
+    """Write the file of a training that ended; only then is its checkpoint of no more use.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_whole(path, text)
+    job.checkpoint.unlink(missing_ok=True)
 
 
 def _turn() -> int:
@@ -310,21 +343,18 @@ def _claim(out: Path, plan: Plan) -> None:
         )
 
 
-def _checkpoint(out: Path) -> Path:
-    return out.absolute() / _CHECKPOINTS
-
-
 def path_of(out: Path, space: Space, job: Job) -> Path:
     """Return the file of a training in a folder."""
     return out / f"{space.index(job.arch):06d}-{job.seed}.json"
 
 
-def _read(path: Path, space: Space) -> trained.Training:
+def read(path: Path, space: Space) -> trained.Training:
+    """Return the training of a file.
+
+    Raises:
+        DamagedInput: it holds none.
+    """
     return trained.from_json(path.read_text("utf-8"), space, str(path))
-
-
-def _failed(path: Path, space: Space) -> bool:
-    return _read(path, space).failure is not None
 
 
 def _lost(space: Space, job: Job, why: str) -> str:

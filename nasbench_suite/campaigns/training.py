@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nasbench_suite import settings
-from nasbench_suite.campaigns.building import Data, Job, path_of, train_one
+from nasbench_suite.campaigns.building import Data, Job, keep, path_of, read, train_one
 from nasbench_suite.core import Arch, InvalidArchitecture, InvalidSetting
-from nasbench_suite.files import alone, write_whole
+from nasbench_suite.files import alone
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.training import trained
 from nasbench_suite.training.recipes import Recipe
@@ -57,8 +57,8 @@ def train_seeds(
             if not path.exists():
                 if progress is not None:
                     progress(f"seed {seed}, {recipe.epochs} epochs")
-                write_whole(path, train_one(job))
-            found = trained.from_json(path.read_text("utf-8"), space, str(path))
+                keep(path, train_one(job), job)
+            found = read(path, space)
             asked = {"recipe_sha256": recipe.digest, "data_sha256": images.digest}
             if any(found.record.get(key) != value for key, value in asked.items()):
                 raise InvalidSetting(

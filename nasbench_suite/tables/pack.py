@@ -34,6 +34,7 @@ from nasbench_suite.core import (
     UnknownName,
     UnsafePickle,
 )
+from nasbench_suite.files import unwritable
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import describe, read_card
 from nasbench_suite.tables.layout import CARD, FORMAT, INDEX, TABLE, check_index
@@ -143,9 +144,7 @@ def write(source: Source, folder: Path) -> Path:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {folder}: {error.strerror or error}; nothing was left there"
-        ) from None
+        raise OutputError(f"{unwritable(folder, error)}; nothing was left there") from None
     return folder
 
 
