@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -130,17 +130,64 @@ def _single_threaded() -> Iterator[None]:
 
 
 @contextmanager
-def dask(address: str, timeout: float = 15.0) -> Iterator[Executor]:
+def dask(
+    address: str, timeout: float = 15.0, *, resources: Mapping[str, float] | None = None
+) -> Iterator[Executor]:
     """Yield the workers of a Dask cluster.
 
     Args:
         address: of its scheduler, such as `tcp://10.0.0.1:8786`.
+        timeout: how many seconds to wait for an answer.
+        resources: what each call takes of a worker while it runs, such as `{"GPU": 1}`. A worker
+            gets so many calls at a time as it stated to have room for when it was started, by
+            `dask worker --resources`, and one that states nothing gets none.
+
+    Raises:
+        MissingExtra: Dask is not installed.
+        InvalidSetting: nobody answers at this address, or no worker there has the resources.
+    """
+    with _client(address, timeout) as client:
+        if resources and not any(_has(worker, resources) for worker in _workers(client)):
+            asked = ",".join(f"{name}={amount:g}" for name, amount in resources.items())
+            raise InvalidSetting(
+                f"no worker of the Dask cluster at {address} states {asked}: start one for each "
+                f"{' and '.join(resources)} by `dask worker {address} --nthreads 1 "
+                f'--resources "{asked}"`'
+            )
+        # Runs are not pure to Dask: what it remembers of a killed comparison is not taken.
+        yield client.get_executor(pure=False, **({"resources": resources} if resources else {}))
+
+
+def all_have(address: str, resources: Mapping[str, float], timeout: float = 15.0) -> bool:
+    """Return whether a Dask cluster has workers, and each states to have some resources.
+
+    Args:
+        address: of its scheduler.
+        resources: what a call would take, such as `{"GPU": 1}`.
         timeout: how many seconds to wait for an answer.
 
     Raises:
         MissingExtra: Dask is not installed.
         InvalidSetting: nobody answers at this address.
     """
+    with _client(address, timeout) as client:
+        workers = _workers(client)
+    return bool(workers) and all(_has(worker, resources) for worker in workers)
+
+
+def _workers(client: Any) -> list[Mapping[str, float]]:
+    """Return the resources that each worker of a cluster states."""
+    found = client.scheduler_info()["workers"].values()
+    return [worker["resources"] for worker in found]
+
+
+def _has(stated: Mapping[str, float], asked: Mapping[str, float]) -> bool:
+    return all(stated.get(name, 0) >= amount for name, amount in asked.items())
+
+
+@contextmanager
+def _client(address: str, timeout: float) -> Iterator[Any]:
+    """Yield a client of a Dask cluster, of whose mishaps nothing is printed."""
     try:
         import distributed
     except ImportError as error:
@@ -158,8 +205,7 @@ def dask(address: str, timeout: float = 15.0) -> Iterator[Executor]:
                 "start one with `dask scheduler`, and give the address that it prints"
             ) from None
     with _quiet("distributed.client", "tornado.application"), client:
-        # Runs are not pure to Dask: what it remembers of a killed comparison is not taken.
-        yield client.get_executor(pure=False)
+        yield client
 
 
 @contextmanager

@@ -3,7 +3,10 @@
 import json
 import os
 import runpy
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -62,6 +65,49 @@ def nasbench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
         return Done(code, out, err)
 
     return run
+
+
+Cluster = tuple[str, list["subprocess.Popen[bytes]"]]
+"""The address of a Dask scheduler, and the processes of it and of its workers."""
+
+
+@pytest.fixture(scope="module")
+def start_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Cluster]]:
+    """Start a Dask scheduler, and a worker for each tuple of options of `dask worker`.
+
+    Each is a process of its own, which sees no GPU and can import what lies in `folder`.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*workers: tuple[str, ...], folder: Path | None = None) -> Cluster:
+        place = folder or tmp_path_factory.mktemp("dask")
+        file = place / "scheduler.json"
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+        def begin(*command: str) -> None:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command, "--scheduler-file", str(file), "--no-dashboard"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **threads, "CUDA_VISIBLE_DEVICES": ""},
+                cwd=place,
+            )
+            running.append(process)
+
+        before = len(running)
+        begin("distributed.cli.dask_scheduler", "--port", "0")
+        for options in workers:
+            begin("distributed.cli.dask_worker", "--no-nanny", *options)
+        deadline = time.monotonic() + 60
+        while not file.is_file() or not file.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return json.loads(file.read_text())["address"], running[before:]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Runs made elsewhere are the same bytes, whatever is killed on the way."""
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -224,32 +222,9 @@ def test_what_it_prints_and_the_threads_it_leaves_are_no_matter(mine, tmp_path, 
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """Return the address of a scheduler and its workers, each a process of its own."""
-    folder = tmp_path_factory.mktemp("dask")
-    address = folder / "scheduler.json"
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-
-    def start(*command):
-        return subprocess.Popen(
-            [sys.executable, "-m", *command, "--scheduler-file", str(address)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd=folder,
-        )
-
-    running = [start("distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")]
-    worker = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny")
-    running += [start(*worker), start(*worker)]
-    deadline = time.monotonic() + 60
-    while not address.is_file() or not address.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    yield json.loads(address.read_text())["address"], running
-    for process in running:
-        process.kill()
-        process.wait()
+def cluster(start_cluster):
+    """Return the address of a scheduler, and its process and those of two workers."""
+    return start_cluster(("--nthreads", "1"), ("--nthreads", "1"))
 
 
 @pytest.mark.slow

@@ -253,7 +253,9 @@ def train_one(job: Job) -> str:
         raise
     except OSError as error:
         # A machine's fault, which must not be written down as the network's.
-        raise FailedRuns(f"{job} stopped, not by its own fault: {raised(error)}") from None
+        raise FailedRuns(
+            f"{job} stopped, not by its own fault: {raised(error)}: mend that, and ask again"
+        ) from None
     return trained.to_json(done, space.format(job.arch))
 
 

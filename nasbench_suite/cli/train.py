@@ -52,7 +52,7 @@ def train_architecture(given: argparse.Namespace) -> None:
 def build_table(given: argparse.Namespace) -> None:
     """Train a space and pack a table of it."""
     archs = given.archs if not given.archs.isdecimal() else int(given.archs)
-    with executor_of(given) as executor:
+    with executor_of(given, given.device) as executor:
         folder = build(
             given.space,
             _data(given),

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Final
 
 from nasbench_suite import executors
 from nasbench_suite.core import InvalidSetting
 
+GPU: Final = {"GPU": 1}
+"""What a training on a GPU takes of a Dask worker, which states how much of it there is."""
+
 
 @contextmanager
-def executor_of(given: argparse.Namespace) -> Iterator[Executor | None]:
+def executor_of(given: argparse.Namespace, device: str = "cpu") -> Iterator[Executor | None]:
     """Yield where runs are to be made; None leaves it to the comparison.
 
+    Args:
+        given: the command line.
+        device: what each call uses, as in `training.devices`.
+
     Raises:
-        InvalidSetting: what was asked for does not go together.
+        InvalidSetting: what was asked for does not go together, or cannot be had.
     """
     if given.jobs < 1:
         raise InvalidSetting(f"--jobs {given.jobs}: a whole number of at least 1 is needed")
@@ -25,7 +33,8 @@ def executor_of(given: argparse.Namespace) -> Iterator[Executor | None]:
             raise InvalidSetting("--executor dask needs --scheduler ADDRESS")
         if given.jobs > 1:
             raise InvalidSetting("--jobs is for local processes; a cluster has its own workers")
-        with executors.dask(given.scheduler) as executor:
+        taken = resources_of(given.scheduler, device)
+        with executors.dask(given.scheduler, resources=taken) as executor:
             yield executor
     elif given.scheduler is not None:
         raise InvalidSetting("--scheduler is for --executor dask")
@@ -34,3 +43,16 @@ def executor_of(given: argparse.Namespace) -> Iterator[Executor | None]:
             yield executor
     else:
         yield None
+
+
+def resources_of(scheduler: str, device: str) -> Mapping[str, float] | None:
+    """Return what a call takes of a Dask worker: a GPU that is asked for, or that all have.
+
+    Raises:
+        MissingExtra: Dask is not installed.
+        InvalidSetting: no scheduler answers.
+    """
+    if device == "auto":
+        # Where only some have a GPU the others are not to be idle.
+        return GPU if executors.all_have(scheduler, GPU) else None
+    return GPU if "cuda" in device else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import platform
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -138,27 +139,60 @@ def repeatable(device: torch.device) -> Iterator[dict[str, Any]]:
 
     On a CPU the same seed, machine, versions and number of threads give the same bytes. On a GPU
     sums may be made in another order where a library has no other way; products of float32 are
-    computed as TF32. When the block is left, all is as it was.
+    computed as TF32. When the block is left, and no other thread is in one, all is as it was.
     """
+    flags: dict[str, Any] = {"deterministic_algorithms": True}
+    if device.type == "cuda":
+        # Read when cuBLAS is first used; without it sums of products need not repeat.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        flags["cublas_workspace"] = os.environ["CUBLAS_WORKSPACE_CONFIG"]
+        flags["cudnn_benchmark"], flags["tf32"] = False, True
+    with _SHARED.held():
+        yield flags
+
+
+class _Shared:
+    """Settings that the threads of a process share, such as those of a Dask worker that all train.
+
+    The first to hold them makes them, and the last undoes them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._made = ExitStack()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            if not self._holders:
+                self._made.enter_context(_deterministic())
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if not self._holders:
+                    self._made.close()
+
+
+_SHARED: Final = _Shared()
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing here reads memory that it has not written, and to fill it takes time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    flags: dict[str, Any] = {"deterministic_algorithms": True}
     try:
-        if device.type == "cuda":
-            # Read when cuBLAS is first used; without it sums of products need not repeat.
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            flags["cublas_workspace"] = os.environ["CUBLAS_WORKSPACE_CONFIG"]
-            flags["cudnn_benchmark"], flags["tf32"] = False, True
-            with torch.backends.cudnn.flags(
-                enabled=True, benchmark=False, deterministic=True, allow_tf32=True
-            ):
-                yield flags
-        else:
-            yield flags
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=True
+        ):
+            yield
     finally:
         torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.use_deterministic_algorithms(before, warn_only=warned)

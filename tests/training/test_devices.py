@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import ExitStack
 
 import pytest
 
@@ -52,6 +53,20 @@ def test_flags_are_put_back():
         assert torch.are_deterministic_algorithms_enabled()
         assert flags == {"deterministic_algorithms": True}
     assert torch.are_deterministic_algorithms_enabled() == before
+
+
+def test_flags_last_as_long_as_any_thread_needs_them():
+    """Those of a thread that begins first and ends first do not go with it."""
+    before = torch.are_deterministic_algorithms_enabled()
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(repeatable(CPU))
+    second.enter_context(repeatable(CPU))
+    first.close()
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.deterministic
+    second.close()
+    assert torch.are_deterministic_algorithms_enabled() == before
+    assert not torch.backends.cudnn.deterministic
 
 
 def test_a_cpu_tells_no_energy():
