@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -173,6 +174,13 @@ def all_have(address: str, resources: Mapping[str, float], timeout: float = 15.0
     with _client(address, timeout) as client:
         workers = _workers(client)
     return bool(workers) and all(_has(worker, resources) for worker in workers)
+
+
+def killed(error: BaseException | None) -> bool:
+    """Return whether Dask gave a call up because each worker that had it died."""
+    # Nobody has this error who has not loaded Dask.
+    loaded: Any = sys.modules.get("distributed")
+    return loaded is not None and isinstance(error, loaded.KilledWorker)
 
 
 def _workers(client: Any) -> list[Mapping[str, float]]:

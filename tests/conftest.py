@@ -80,7 +80,7 @@ def start_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*workers: tuple[str, ...], folder: Path | None = None) -> Cluster:
-        place = folder or tmp_path_factory.mktemp("dask")
+        place = tmp_path_factory.mktemp("dask")
         file = place / "scheduler.json"
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -90,14 +90,14 @@ def start_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **threads, "CUDA_VISIBLE_DEVICES": ""},
-                cwd=place,
+                cwd=folder or place,
             )
             running.append(process)
 
         before = len(running)
         begin("distributed.cli.dask_scheduler", "--port", "0")
         for options in workers:
-            begin("distributed.cli.dask_worker", "--no-nanny", *options)
+            begin("distributed.cli.dask_worker", *options)
         deadline = time.monotonic() + 60
         while not file.is_file() or not file.read_text():
             assert time.monotonic() < deadline

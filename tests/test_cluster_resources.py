@@ -1,4 +1,4 @@
-"""A GPU of a Dask cluster gets so many trainings at a time as its worker states to have room for."""
+"""A Dask worker gets so many trainings at a time as it states to have room for on a GPU."""
 
 import json
 import time
@@ -9,6 +9,7 @@ import pytest
 from nasbench_suite.cli.where import GPU, resources_of
 from nasbench_suite.core import InvalidSetting
 from nasbench_suite.executors import all_have, dask
+from nasbench_suite.experiments.work import outcomes
 
 distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
 
@@ -22,6 +23,12 @@ def probe(number):
     begun = time.time()
     time.sleep(0.15)
     return os.getpid(), begun, time.time()
+
+
+def fatal(number):
+    if number == 3:
+        os._exit(3)
+    return number
 """
 CALLS = 8
 ASKED = ("--data", "digits", "--recipe", "quick", "--set", "epochs=1", "--set", "eval_draws=1")
@@ -39,7 +46,9 @@ def folder(tmp_path_factory):
 def cluster(start_cluster, folder):
     """A worker that states resources, and one that states none; either has threads to spare."""
     address, processes = start_cluster(
-        ("--nthreads", "4", "--resources", "GPU=1 PAIR=2"), ("--nthreads", "4"), folder=folder
+        ("--nthreads", "4", "--no-nanny", "--resources", "GPU=1 PAIR=2"),
+        ("--nthreads", "4", "--no-nanny"),
+        folder=folder,
     )
     with distributed.Client(address, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
@@ -109,6 +118,21 @@ def test_a_cluster_without_gpus_is_refused(nasbench, start_cluster, tmp_path):
     )
     assert len(told.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_what_kills_its_worker_takes_no_other_with_it(start_cluster, folder, monkeypatch):
+    """Dask gives all up that wait for a worker which dies four times."""
+    monkeypatch.syspath_prepend(str(folder))
+    from probe_of_workers import fatal
+
+    address, _ = start_cluster(("--nthreads", "1", "--resources", "GPU=1"), folder=folder)
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
+    with dask(address, resources=GPU) as pool:
+        found = {made.task: made for made in outcomes(range(8), fatal, pool, patience=120)}
+    assert "its process died" in str(found.pop(3).fault)
+    assert {task: made.done for task, made in found.items()} == {n: n for n in range(8) if n != 3}
 
 
 def digests(folder):

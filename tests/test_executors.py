@@ -224,7 +224,7 @@ def test_what_it_prints_and_the_threads_it_leaves_are_no_matter(mine, tmp_path, 
 @pytest.fixture(scope="module")
 def cluster(start_cluster):
     """Return the address of a scheduler, and its process and those of two workers."""
-    return start_cluster(("--nthreads", "1"), ("--nthreads", "1"))
+    return start_cluster(*[("--nthreads", "1", "--no-nanny")] * 2)
 
 
 @pytest.mark.slow

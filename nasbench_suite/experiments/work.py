@@ -15,13 +15,14 @@ from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar, cast
 
 from nasbench_suite.core import FailedRuns, FaultyStrategy, NasbenchError, raised
-from nasbench_suite.executors import Inline, Processes
+from nasbench_suite.executors import Inline, Processes, killed
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 AHEAD: Final = 1000
 """How many calls are submitted ahead of what has ended, enough for a large cluster."""
+_DIED: Final = "its process died, out of memory or by its own doing"
 _SHOWN: Final = 3
 """How many things a message names."""
 
@@ -94,6 +95,7 @@ class _Work(Generic[T, R]):
         self._ended: SimpleQueue[Future[R]] = SimpleQueue()
         # So many tasks at the front are tried alone, since one of them has killed its process.
         self._suspects = 0
+        self._alone: Future[R] | None = None
 
     def step(self) -> list[Outcome[T, R]]:
         """Submit what can be, wait for the end of something, and return what has come of it."""
@@ -107,6 +109,7 @@ class _Work(Generic[T, R]):
                 self.todo.appendleft(task)
                 return self._broken()
             self.waiting[future] = task
+            self._alone = future if self._suspects else None
             future.add_done_callback(self._ended.put)
         try:
             future = self._ended.get(timeout=self._patience)
@@ -117,10 +120,18 @@ class _Work(Generic[T, R]):
             return self._broken()
         if isinstance(error, CancelledError):
             raise FailedRuns(f"the cluster went away; {self._under_way()}")
-        self._suspects = max(0, self._suspects - 1)
+        tried_alone = future is self._alone
+        self._suspects -= tried_alone
         task = self.waiting.pop(future)
         if error is None:
             return [Outcome(task, future.result())]
+        if killed(error):
+            if tried_alone:
+                return [Outcome(task, fault=FaultyStrategy(_DIED))]
+            # Dask blames all that were with a worker, and not only what ran.
+            self.todo.appendleft(task)
+            self._suspects += 1
+            return []
         known = error if isinstance(error, NasbenchError) else FaultyStrategy(raised(error))
         return [Outcome(task, fault=known)]
 
@@ -137,8 +148,7 @@ class _Work(Generic[T, R]):
         lost = self._begin_anew()
         if len(lost) == 1:
             self._suspects = max(0, self._suspects - 1)
-            text = "its process died, out of memory or by its own doing"
-            return [Outcome(lost[0], fault=FaultyStrategy(text))]
+            return [Outcome(lost[0], fault=FaultyStrategy(_DIED))]
         self.todo.extendleft(reversed(lost))
         self._suspects = min(self._executor.jobs, len(lost))
         return []
