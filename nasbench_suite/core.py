@@ -261,14 +261,16 @@ class Trial(NamedTuple):
 
 
 _MOST: Final = 10**12
-"""Evaluations: more would take years."""
+"""Evaluations or epochs: more would take years."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """When a run ends: at whichever of these comes first.
 
-    A trial that would end after the last second is not part of the run.
+    A trial that would end after the last second is not part of the run. A trial spends its epochs
+    when it is asked, whether or not it then fails; the first that would spend more than there are
+    is not part of the run, which asks no more, and what is in flight is still told.
     """
 
     evaluations: int | None = None
@@ -276,21 +278,23 @@ class Budget:
     """Simulated: what the trials cost."""
     real_seconds: float | None = None
     """Of the clock on the wall, so that the same seed need not give the same run again."""
+    epochs: int | None = None
+    """Of training. Where a longer training continues a shorter one (`Protocol.continues`), an
+    architecture spends only those beyond the longest it was trained for before in the run."""
 
     def __post_init__(self) -> None:
+        if all(getattr(self, name) is None for name in self.__slots__):
+            raise InvalidSetting("a budget needs a number of evaluations, of epochs or of seconds")
         # Whatever a caller without a type checker may have given.
-        evaluations: Any = self.evaluations
-        if evaluations is None and self.seconds is None and self.real_seconds is None:
-            raise InvalidSetting("a budget needs a number of evaluations or of seconds")
-        if evaluations is not None and (
-            isinstance(evaluations, bool)
-            or not isinstance(evaluations, int)
-            or not 1 <= evaluations <= _MOST
-        ):
-            raise InvalidSetting(
-                f"a budget of {shown(evaluations)} evaluations: a whole number of at least 1 is "
-                f"needed, and of at most {_MOST:,}"
-            )
+        for name in ("evaluations", "epochs"):
+            count: Any = getattr(self, name)
+            if count is not None and (
+                isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST
+            ):
+                raise InvalidSetting(
+                    f"a budget of {shown(count)} {name}: a whole number of at least 1 is "
+                    f"needed, and of at most {_MOST:,}"
+                )
         for name in ("seconds", "real_seconds"):
             seconds: Any = getattr(self, name)
             if seconds is None:

@@ -181,6 +181,7 @@ def _add_where(sub: argparse.ArgumentParser) -> None:
 def _add_rules(sub: argparse.ArgumentParser, setting: str, text: str) -> None:
     """Add what a run and a comparison are asked alike."""
     sub.add_argument("--evaluations", type=int, metavar="N", help="budget of a run")
+    sub.add_argument("--epochs", type=int, metavar="N", help="of training, budget of a run")
     sub.add_argument("--seconds", type=float, metavar="S", help="simulated, budget of a run")
     sub.add_argument("--real-seconds", type=float, metavar="S", help="real, budget of a run")
     sub.add_argument("--workers", type=int, default=1, metavar="W", help="simulated, of a run (1)")

@@ -19,7 +19,7 @@ from nasbench_suite.files import claim, write_whole
 from nasbench_suite.reports.report import report
 from nasbench_suite.reports.reproduction import reproduction_page
 from nasbench_suite.reports.strategies import check_drawing, write_strategies
-from nasbench_suite.scoring.curves import ends, failed, incumbents, reported
+from nasbench_suite.scoring.curves import ends, failed, incumbents, reported, trained
 
 _SHOWN: Final = (
     "benchmark",
@@ -48,7 +48,7 @@ def run_once(given: argparse.Namespace) -> None:
     (found,) = experiment.runs(given.benchmark, strategy)
     benchmark = experiment.loaded[given.benchmark]
     metric = benchmark.protocol(given.protocol).report.metric
-    best = int(incumbents(found)[-1])
+    best, spent = int(incumbents(found)[-1]), trained(found, benchmark)
     # Among other runs it would count as the worst; alone it is just missing.
     lost = failed(found, benchmark)
     row = {
@@ -57,6 +57,7 @@ def run_once(given: argparse.Namespace) -> None:
         "seed": found.seed,
         "evaluations": len(found.trials),
         "unique": len({(trial.arch, trial.epochs) for trial in found.trials}),
+        "epochs": int(spent[-1]) if len(spent) else None,
         "simulated_seconds": float(ends(found)[-1])
         if benchmark.protocol(given.protocol).cost
         else None,
@@ -128,7 +129,10 @@ def _rules(given: argparse.Namespace) -> dict[str, Any]:
     """Return what a run and a comparison are asked alike."""
     return {
         "budget": Budget(
-            evaluations=given.evaluations, seconds=given.seconds, real_seconds=given.real_seconds
+            evaluations=given.evaluations,
+            seconds=given.seconds,
+            real_seconds=given.real_seconds,
+            epochs=given.epochs,
         ),
         "protocol": given.protocol,
         "workers": given.workers,

@@ -171,7 +171,7 @@ def _check_budget(todo: Sequence[Task], pool: Executor, patience: float) -> None
     first = [
         task._replace(budget=replace(task.budget, evaluations=task.workers, real_seconds=None))
         for task in todo
-        if task.budget.seconds is not None and task.code is None
+        if (task.budget.seconds is not None or task.budget.epochs is not None) and task.code is None
     ]
     small = [o for o in made(first, pool, patience) if isinstance(o.fault, BudgetTooSmall)]
     if small:

@@ -162,6 +162,9 @@ class Experiment:
         """Return the text of `experiment.json`."""
         fields = asdict(self) | {"format": FORMAT}
         del fields["folder"]
+        # As it was written before there were budgets in epochs: the same question, the same bytes.
+        if self.budget.epochs is None:
+            del fields["budget"]["epochs"]
         return json.dumps(fields, indent=2) + "\n"
 
     def check_folder(self) -> None:

@@ -55,8 +55,9 @@ def prepare(
     Raises:
         UnknownName: there is no such protocol, strategy or setting.
         DataNotFound: there is no file of a user's own strategy.
-        InvalidSetting: a budget in seconds where none were measured, a table that does not
-            cover its space, or a setting of the wrong type or out of range.
+        InvalidSetting: a budget in seconds where none were measured, or in epochs where trials
+            have none, a table that does not cover its space, or a setting of the wrong type or
+            out of range.
         FaultyStrategy: the strategy's own code raised something.
     """
     found = benchmark.protocol(str(protocol))
@@ -70,6 +71,11 @@ def prepare(
     if budget.seconds is not None and found.cost is None:
         raise InvalidSetting(
             f"{benchmark.benchmark} has no measured seconds: give the budget in evaluations"
+        )
+    if budget.epochs is not None and not found.epochs:
+        raise InvalidSetting(
+            f"{benchmark.benchmark} has no epochs under the protocol {found.name}: give the budget "
+            f"in evaluations{'' if found.cost is None else ' or seconds'}"
         )
     named = registry.find("strategies", strategy)
     kind: Any = named.kind
@@ -118,13 +124,13 @@ def run(
     """Search once: ask, evaluate, tell, until the budget is spent.
 
     The strategy draws from `numpy.random.default_rng(seed)`. Simulated seconds are the
-    protocol's cost; a trial that would end after the budget's last second is not part of the
-    run. A strategy that has nothing left to ask ends it early.
+    protocol's cost; a trial that would end after the budget's last second, or spend more than
+    its epochs, is not part of the run. A strategy that has nothing left to ask ends it early.
 
     Args:
         strategy: a registered name, or `path/to/mine.py:MyStrategy`.
         benchmark: an id such as `nasbench201/cifar10`, or a loaded benchmark.
-        budget: evaluations, simulated seconds, real seconds, or several of them.
+        budget: evaluations, epochs, simulated seconds, real seconds, or several of them.
         seed: the seed of the strategy's generator.
         protocol: what may be seen and what is paid.
         settings: of the strategy, by name, with the defaults for the rest; or the name of one of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import chain
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple, TypeGuard, TypeVar
+from typing import Any, Final, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -25,9 +25,13 @@ from nasbench_suite.core import (
     shown,
     whole,
 )
+from nasbench_suite.experiments.epochs import Epochs
 from nasbench_suite.strategies.base import SpaceExhausted, Strategy
 
 T = TypeVar("T")
+
+IDLE: Final = 10_000
+"""After so many trials in a row that spend nothing, a search has nothing left to ask."""
 
 
 class Evaluator:
@@ -41,6 +45,8 @@ class Evaluator:
         self._sign = -1.0 if benchmark.metrics[protocol.objective].direction == "min" else 1.0
         # What each architecture has paid for so far, where a longer training continues.
         self._paid: dict[Any, float] = {}
+        self.epochs: Final = Epochs(protocol)
+        """Counts the epochs that its trials spend."""
 
     def __call__(self, number: int, proposal: Proposal) -> Trial:
         """Return the trial of a proposal; one that was not measured is a failed trial.
@@ -105,35 +111,48 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget, workers: int
     With several workers, as many trials are in flight, each for as long as it costs; whichever
     ends first is told first, of equals the one that was asked first, and its worker takes the
     next proposal at once. A trial that would end after the budget's last second is not part of
-    the run. A strategy that has nothing left to ask is not asked again.
+    the run. Epochs are spent when a trial is asked: once they are, or would be overspent by the
+    trial just asked, which is then not part of the run, no more is asked, and what is in flight
+    is told. A strategy that has nothing left to ask is not asked again; nor is one that repeats
+    trainings which cost nothing any more, `IDLE` times in a row, where nothing else would end it.
 
     Raises:
-        BudgetTooSmall: the budget ends before the first trial does.
+        BudgetTooSmall: the budget ends before the first trial does, or the first trial trains for
+            more epochs.
         FaultyStrategy: the strategy raised something, and the message says at which trial and
             where; or it asked for nothing.
     """
     most = np.inf if budget.evaluations is None else budget.evaluations
     seconds = np.inf if budget.seconds is None else budget.seconds
     last = np.inf if budget.real_seconds is None else monotonic() + budget.real_seconds
+    spent, epochs = 0, np.inf if budget.epochs is None else budget.epochs
+    idle, endless = 0, most == last == np.inf
     trials: list[Trial] = []
     flying: list[tuple[float, int, Trial]] = []
     now, asked, free, first = 0.0, 0, workers, np.inf
     evaluating, begun = 0.0, perf_counter()
     while True:
         while free and asked < most and (last == np.inf or monotonic() < last):
-            try:
-                proposal = strategy.ask()
-            except SpaceExhausted:
+            proposal = _ask(strategy, asked)
+            if proposal is None:
                 most = asked
                 break
-            except (Exception, SystemExit) as error:
-                raise _fault(error, "ask", asked) from error
             evaluated = perf_counter()
             trial = evaluate(asked, proposal)
             evaluating += perf_counter() - evaluated
+            spends = 0 if budget.epochs is None else evaluate.epochs(trial)
+            spent += spends
+            if spent > epochs:
+                if not asked:
+                    raise _overspent(budget, spends)
+                most = asked
+                break
             heappush(flying, (now + trial.cost, asked, trial))
             free -= 1
             asked += 1
+            idle = 0 if spends or (trial.cost and budget.seconds is not None) else idle + 1
+            if spent == epochs or (endless and idle == IDLE):
+                most = asked
         if not flying or (last < np.inf and monotonic() >= last):
             break
         end, _, trial = heappop(flying)
@@ -152,6 +171,20 @@ def search(strategy: Strategy, evaluate: Evaluator, budget: Budget, workers: int
         raise _nothing(budget, first)
     _check(trials, evaluate)
     return Found(trials, overhead)
+
+
+def _ask(strategy: Strategy, number: int) -> Proposal | None:
+    """Return a strategy's next proposal, or None: it has nothing left to ask.
+
+    Raises:
+        FaultyStrategy: it raised something.
+    """
+    try:
+        return strategy.ask()
+    except SpaceExhausted:
+        return None
+    except (Exception, SystemExit) as error:
+        raise _fault(error, "ask", number) from error
 
 
 def _check(trials: Sequence[Trial], evaluate: Evaluator) -> None:
@@ -183,6 +216,13 @@ def _nothing(budget: Budget, first: float) -> NasbenchError:
             f"a budget of {budget.real_seconds:g} real seconds is too small for a single trial"
         )
     return FaultyStrategy("the strategy asked for nothing at all")
+
+
+def _overspent(budget: Budget, first: int) -> NasbenchError:
+    """Return why a run has no trials, the first of which trains for `first` epochs."""
+    return BudgetTooSmall(
+        f"a budget of {budget.epochs:,} epochs is too small: the first trial trains for {first:,}"
+    )
 
 
 def _known(error: BaseException) -> TypeGuard[NasbenchError]:

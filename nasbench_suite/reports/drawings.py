@@ -19,7 +19,15 @@ from typing import Any, Final
 import numpy as np
 
 from nasbench_suite.reports import words
-from nasbench_suite.reports.figures import BOXED, DOTS, Series, series, timed, y_range
+from nasbench_suite.reports.figures import (
+    BOXED,
+    DOTS,
+    Against,
+    Series,
+    against,
+    series,
+    y_range,
+)
 from nasbench_suite.reports.ranking import BAR, Difference, difference, label_places
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.standings import spread, standings
@@ -82,9 +90,8 @@ def _figures(summary: Summary) -> dict[str, Draw]:
     for benchmark, name in safe.items():
         if y_range(summary, benchmark) is None:
             continue
-        found[f"{name}-evaluations"] = partial(_curves, summary, benchmark, against_time=False)
-        if timed(summary, benchmark):
-            found[f"{name}-time"] = partial(_curves, summary, benchmark, against_time=True)
+        for panel in against(summary, benchmark):
+            found[f"{name}-{panel.name}"] = partial(_curves, summary, benchmark, panel)
         found[f"{name}-finals"] = partial(_finals, summary, benchmark)
     if len(summary.experiment.strategies) > 1:
         found["ranks"] = partial(_ranks, summary)
@@ -141,23 +148,21 @@ def _title(summary: Summary, benchmark: str) -> str:
     return words.axis(summary.reported[benchmark], epochs)
 
 
-def _curves(summary: Summary, benchmark: str, *, against_time: bool) -> Any:
-    curves = summary.by_seconds if against_time else summary.by_evaluations
-    shown = [(look, curves[benchmark, look.name]) for look in series(summary)]
-    end = max(float(curve.grid[-1]) for _, curve in shown if len(curve.grid))
-    unit, length = words.clock(end) if against_time else ("", 1.0)
+def _curves(summary: Summary, benchmark: str, panel: Against) -> Any:
+    shown = list(zip(series(summary), panel.curves, strict=True))
+    end = max(float(curve.grid[-1]) for curve in panel.curves if len(curve.grid))
     columns = max(1, 78 // (max(len(look.name) for look, _ in shown) + 8))
     figure, axis = _figure(2.6 + _ROW * math.ceil(len(shown) / columns))
     colours = _colours()
     for look, curve in shown:
-        _curve(axis, curve, length, look, colours[look.colour], len(shown))
-    axis.set_xlim(0, end / length)
+        _curve(axis, curve, panel.length, look, colours[look.colour], len(shown))
+    axis.set_xlim(0, end / panel.length)
     found = y_range(summary, benchmark)
     if found is not None:
         axis.set_ylim(found.focus)
     axis.grid(axis="y")
     axis.set_title(benchmark)
-    axis.set_xlabel(f"simulated training time ({unit})" if against_time else "evaluations")
+    axis.set_xlabel(panel.title)
     axis.set_ylabel(_title(summary, benchmark))
     if benchmark in summary.optimum:
         best, least = summary.optimum[benchmark], summary.reported[benchmark].direction == "min"

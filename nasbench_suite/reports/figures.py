@@ -1,14 +1,14 @@
 """What the figures of a benchmark show, as plain data that the page's script draws with plotly.
 
-Three panels a benchmark: the reported metric against evaluations, against simulated time, and
-the final result of every run. Numbers come from the summary; here they are only thinned,
-rounded, and given axes.
+The panels of a benchmark: the reported metric against evaluations, against simulated time, against
+epochs of training where the budget has them, and the final result of every run. Numbers come from
+the summary; here they are only thinned, rounded, and given axes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, Final, NamedTuple
 
@@ -51,6 +51,21 @@ class Series(NamedTuple):
     dash: str
 
 
+class Against(NamedTuple):
+    """A panel of curves: what they are drawn against."""
+
+    name: str
+    """In the names of its element and of its files."""
+    words: str
+    title: str
+    """Of its axis, with the unit."""
+    unit: str
+    length: float
+    """What one of `unit` is on the curves' grids."""
+    curves: tuple[Curve, ...]
+    """In the order of the strategies."""
+
+
 class Range(NamedTuple):
     """An axis: the part worth seeing, and everything."""
 
@@ -78,8 +93,23 @@ def looks(summary: Summary) -> dict[str, Series]:
 
 def timed(summary: Summary, benchmark: str) -> bool:
     """Return whether a benchmark has curves against simulated time, and a time that all reach."""
-    curves = [summary.by_seconds.get((benchmark, name)) for name in summary.experiment.strategies]
-    return any(curve is not None and np.isfinite(curve.mean).any() for curve in curves)
+    return _reached(_of(summary, benchmark, summary.by_seconds))
+
+
+def against(summary: Summary, benchmark: str) -> tuple[Against, ...]:
+    """Return the panels of curves of a benchmark which has curves, in their order."""
+    evaluations = _of(summary, benchmark, summary.by_evaluations)
+    found = [Against(*["evaluations"] * 4, 1.0, evaluations)]
+    times = _of(summary, benchmark, summary.by_seconds)
+    if _reached(times):
+        unit, length = words.clock(max(float(curve.grid[-1]) for curve in times))
+        title = f"simulated training time ({unit})"
+        found.append(Against("time", "simulated time", title, unit, length, times))
+    epochs = _of(summary, benchmark, summary.by_epochs)
+    if _reached(epochs):
+        spoken = "epochs of training"
+        found.append(Against("epochs", spoken, spoken, "epochs", 1.0, epochs))
+    return tuple(found)
 
 
 def y_range(summary: Summary, benchmark: str) -> Range | None:
@@ -89,12 +119,8 @@ def y_range(summary: Summary, benchmark: str) -> Range | None:
     So the part worth seeing begins after a fifth of the budget, and intervals widen it by no
     more than the curves' own height.
     """
-    curves = [
-        curves[benchmark, strategy]
-        for curves in (summary.by_evaluations, summary.by_seconds)
-        for strategy in summary.experiment.strategies
-        if (benchmark, strategy) in curves
-    ]
+    every_axis = (summary.by_evaluations, summary.by_seconds, summary.by_epochs)
+    curves = [curve for axis in every_axis for curve in _of(summary, benchmark, axis)]
     best = [summary.optimum[benchmark]] if benchmark in summary.optimum else []
     every = _finite([array for c in curves for array in (c.mean, c.low, c.high)])
     late = [(c, c.grid >= EARLY * c.grid[-1]) for c in curves if len(c.grid)]
@@ -168,36 +194,36 @@ def plain(text: str) -> str:
     return text
 
 
+def _of(
+    summary: Summary, benchmark: str, curves: Mapping[tuple[str, str], Curve]
+) -> tuple[Curve, ...]:
+    """Return the curves of a benchmark in the order of the strategies; none where it has none."""
+    keys = [(benchmark, strategy) for strategy in summary.experiment.strategies]
+    return tuple(curves[key] for key in keys if key in curves)
+
+
+def _reached(curves: Sequence[Curve]) -> bool:
+    """Return whether there is anything to draw: a point at which all runs of one have a value."""
+    return any(np.isfinite(curve.mean).any() for curve in curves)
+
+
 def _curves(summary: Summary, benchmark: str, number: int) -> list[dict[str, Any]]:
-    strategies = list(summary.experiment.strategies)
-    evaluations = [summary.by_evaluations[benchmark, name] for name in strategies]
-    share = NUMBERS // (6 * len(strategies) * len(summary.experiment.benchmarks))
-    points = min(POINTS, max(share, 20))
-    found = [
-        _panel(f"b{number}-evaluations", "evaluations", "evaluations", evaluations, 1.0, points)
-    ]
-    if timed(summary, benchmark):
-        times = [summary.by_seconds[benchmark, name] for name in strategies]
-        unit, length = words.clock(max(float(c.grid[-1]) for c in times))
-        title = f"simulated training time ({unit})"
-        found.append(_panel(f"b{number}-time", title, unit, times, length, points))
-    return found
+    shown = against(summary, benchmark)
+    lines = len(summary.experiment.strategies) * len(summary.experiment.benchmarks)
+    points = min(POINTS, max(NUMBERS // (3 * len(shown) * lines), 20))
+    return [_panel(f"b{number}-{panel.name}", panel, points) for panel in shown]
 
 
-def _panel(
-    key: str, title: str, unit: str, curves: Sequence[Curve], length: float, points: int
-) -> dict[str, Any]:
-    """Return a panel of curves; `length` is what one of `unit` is on their grids."""
+def _panel(key: str, panel: Against, points: int) -> dict[str, Any]:
+    ends = [float(curve.grid[-1]) for curve in panel.curves if len(curve.grid)]
     return {
         "id": key,
-        "title": title,
-        "unit": unit,
-        # Half an evaluation is no place for a tick.
-        "least": 1 if unit == "evaluations" else 0,
-        "end": _rounded(
-            max((float(c.grid[-1]) for c in curves if len(c.grid)), default=1) / length
-        ),
-        "lines": [_line(curve, length, points) for curve in curves],
+        "title": panel.title,
+        "unit": panel.unit,
+        # Half an evaluation or epoch is no place for a tick.
+        "least": 0 if panel.name == "time" else 1,
+        "end": _rounded(max(ends, default=1) / panel.length),
+        "lines": [_line(curve, panel.length, points) for curve in panel.curves],
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from nasbench_suite.reports.figures import timed
+from nasbench_suite.scoring.scores import held
 from nasbench_suite.scoring.summary import Summary
 
 
@@ -71,32 +73,49 @@ def _cost(summary: Summary) -> dict[str, str]:
     """Return the notes on what searches cost."""
     experiment = summary.experiment
     found = {"cost": _COST + (_REPEATED if experiment.budget.real_seconds is None else _REAL)}
+    if experiment.budget.epochs is not None:
+        found["epochs"] = _EPOCHS
     if any(timed(summary, name) for name in experiment.benchmarks):
-        time = _TIME if experiment.workers == 1 else _WORKERS
-        end = (_SHORTEST if summary.axis == "seconds" else _QUICKEST) if summary.whole else _FIRST
-        found["time"] = f"{time} {_BEGINS}{end}"
+        found["time"] = _TIME if experiment.workers == 1 else _WORKERS
+    # Where curves begin and end is said of the last axis that they may have besides evaluations.
+    *_, last = found
+    if last != "cost":
+        found[last] += f" {_BEGINS}{_ends(summary)}"
     return found
+
+
+def _ends(summary: Summary) -> str:
+    """Return where curves end that are not drawn against the axis of the budget."""
+    if not summary.whole:
+        return _FIRST
+    if summary.experiment.budget.epochs is not None:
+        return _OTHERS.format(_AXES[summary.axis])
+    return _SHORTEST if summary.axis == "seconds" else _QUICKEST
 
 
 def _span(summary: Summary) -> str:
     """Return over what the mean regret is taken, from where to where."""
-    seconds = summary.axis == "seconds"
-    over = "simulated seconds" if seconds else "evaluations"
+    over = _AXES[summary.axis]
     end = "the end of the budget" if summary.whole else "where the first run on the benchmark ended"
-    held = _HELD if seconds and summary.experiment.budget.real_seconds is None else ""
-    return f"It is taken over {over}, from where every run has a result to {end}{held}."
+    holds = _HELD.format(over) if held(summary.axis, summary.experiment.budget) else ""
+    return f"It is taken over {over}, from where every run has a result to {end}{holds}."
 
 
 def _checkpoints(summary: Summary) -> str:
     """Return what the budgets of the checkpoints are."""
     last = "the whole" if summary.whole else "where the first run on the benchmark ended"
-    rounded = _ROUNDED if summary.axis == "evaluations" else ""
+    rounded = "" if summary.axis == "seconds" else _ROUNDED.format(summary.axis)
     return (
         f"The last of these budgets is {last}; before it come its eighth, quarter and half"
         f"{rounded}. A dash: not every run had a result by then."
     )
 
 
+_AXES: Final = {
+    "evaluations": "evaluations",
+    "epochs": "epochs of training",
+    "seconds": "simulated seconds",
+}
 _CHOSEN = (
     "After every trial, a search would name the architecture with the best objective among its "
     "trials of the longest training so far, the earlier of equals. The reported metric of that "
@@ -135,12 +154,12 @@ _REGRET = (
     "Regret is how far the mean falls short of the best value of the reported metric among all "
     "architectures of the space, which the table covers."
 )
-_ROUNDED = ", rounded up to whole evaluations and each shown once"
+_ROUNDED = ", rounded up to whole {} and each shown once"
 _AREA = (
     "Anytime regret is the mean regret over the logarithm of the budget, so that each doubling "
     "counts the same."
 )
-_HELD = "; a run that simulated seconds ended holds its result to the last of them"
+_HELD = "; a run that {} ended holds its result to the last of them"
 _DETECTABLE = (
     "The difference of two means that Student's two-sided test at 5 % finds with a chance of 80 %, "
     "runs being spread as they are here, pooled over strategies (Cohen, “Statistical Power "
@@ -171,6 +190,11 @@ _WINS = (
     "How likely a run of one strategy is better than one of another, a tie counting one half "
     "(Agarwal et al., 2021), averaged over benchmarks, each of which counts the same."
 )
+_EPOCHS = (
+    "A trial spends the epochs that it trains, whether or not it fails; where a longer training "
+    "continues a shorter one, an architecture spends only those beyond the longest it was trained "
+    "for before."
+)
 _TIME = "Simulated time is the sum of the seconds that the trials cost according to the table."
 _WORKERS = (
     "Simulated time is that of a clock on which each worker takes the next trial as soon as it is "
@@ -182,6 +206,7 @@ _BEGINS = (
 )
 _SHORTEST = "; curves against evaluations end where the run with the fewest of them ended."
 _QUICKEST = "; curves against time end when the quickest run had spent its evaluations."
+_OTHERS = "; curves against anything but {} end where the first run ended."
 _FIRST = "; all curves end where the first run ended."
 _COST = (
     "Means over runs. An evaluation is repeated if the same architecture was asked for before with "

@@ -8,7 +8,7 @@ from typing import Any
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import Metric
 from nasbench_suite.reports import words
-from nasbench_suite.reports.figures import BOXED, DOTS, looks, series, timed, y_range
+from nasbench_suite.reports.figures import BOXED, DOTS, against, looks, series, y_range
 from nasbench_suite.scoring.standings import Standing, ahead, standings
 from nasbench_suite.scoring.summary import CHANCE, Summary
 from nasbench_suite.tables.card import read_card
@@ -41,8 +41,7 @@ def result(summary: Summary, name: str, number: int) -> dict[str, Any]:
         "checkpoints": _checkpoints(summary, name, places),
         "detectable": _detectable(summary, name, places),
         "failed": _failed(summary, name),
-        "timed": timed(summary, name),
-        "empty": y_range(summary, name) is None,
+        "panels": _panels(summary, name, f"b{number}", measured),
         **_caption(summary, name, measured),
     }
 
@@ -104,7 +103,7 @@ def _checkpoints(summary: Summary, name: str, places: int) -> dict[str, Any] | N
     budgets = [point.budget for point in summary.checkpoints[name, ordered[0].strategy]]
     if not budgets:
         return None
-    unit, length = words.clock(budgets[-1]) if summary.axis == "seconds" else ("evaluations", 1.0)
+    unit, length = words.clock(budgets[-1]) if summary.axis == "seconds" else (summary.axis, 1.0)
     best = ahead(summary, name)
     return {
         "budgets": [
@@ -157,22 +156,48 @@ def _failed(summary: Summary, name: str) -> str:
     return f"The training that is reported failed in {told}."
 
 
+def _panels(summary: Summary, name: str, key: str, measured: str) -> list[dict[str, Any]]:
+    """Return the panels of the figure, two of curves in a row; none if there are no curves."""
+    if y_range(summary, name) is None:
+        return []
+    curves = against(summary, name)
+    found = [
+        {
+            "id": f"{key}-{panel.name}",
+            "words": f"against {panel.words}",
+            "label": f"{measured} against {panel.words}, on {name}",
+            # The last of an odd number has its row alone.
+            "full": place % 2 == 1 and place == len(curves),
+        }
+        for place, panel in enumerate(curves, start=1)
+    ]
+    finals = {
+        "id": f"{key}-finals",
+        "words": "when the budget is spent",
+        "label": f"final {measured} of every run, on {name}",
+        "full": True,
+    }
+    return [
+        {"letter": letter, **panel} for letter, panel in zip("abcd", [*found, finals], strict=False)
+    ]
+
+
 def _caption(summary: Summary, name: str, measured: str) -> dict[str, Any]:
     """Return what the figure shows, and whether it can show more."""
     metric = summary.reported[name]
     found = y_range(summary, name)
     cut = found is not None and found.cut
     single = len(summary.experiment.seeds) == 1
-    panels = "a and b" if timed(summary, name) else "a"
+    *curves, finals = "abcd"[: len(against(summary, name)) + 1]
     text = [
         f"{measured[:1].upper()}{measured[1:]} of the architecture that a search would name.",
-        f"Panel{'s' if len(panels) > 1 else ''} {panels}: "
+        f"Panel{'s' if len(curves) > 1 else ''} {words.listed(curves)}: "
         + (
             "one run, so there is no interval."
             if single
             else "mean over runs and 95 % interval of the mean."
         ),
-        f"Panel {'c' if timed(summary, name) else 'b'}: " + _finals(len(summary.experiment.seeds)),
+        f"Panel {finals}: " + _finals(len(summary.experiment.seeds)),
     ]
     if found is not None and cut:
         places = _places(summary, name)

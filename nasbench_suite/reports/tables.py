@@ -278,6 +278,7 @@ def _latex_cost(page: Mapping[str, Any]) -> str:
         "evaluations": "evaluations",
         "unique": "unique",
         "repeated": "repeated",
+        **({"epochs": "epochs"} if spent["epochs"] else {}),
         **({"seconds": "simulated time (s)"} if spent["timed"] else {}),
         "overhead": "own time (s)",
         "each": "own time (ms an evaluation)",

@@ -111,6 +111,7 @@ def spent(summary: Summary) -> dict[str, Any]:
     whole = all(cost.evaluations % 1 == cost.unique % 1 == 0 for cost in every)
     places = 0 if whole else 1
     return {
+        "epochs": summary.experiment.budget.epochs is not None,
         "timed": any(not math.isnan(cost.simulated_seconds) for cost in every),
         "groups": [
             {
@@ -121,6 +122,7 @@ def spent(summary: Summary) -> dict[str, Any]:
                         "evaluations": words.number(cost.evaluations, places),
                         "unique": words.number(cost.unique, places),
                         "repeated": words.number(cost.repeated, places),
+                        "epochs": words.count(cost.epochs),
                         "seconds": words.significant(cost.simulated_seconds),
                         "overhead": words.significant(cost.overhead),
                         "each": words.significant(1000 * cost.overhead_per_evaluation),

@@ -138,6 +138,8 @@ def budget(given: Budget) -> str:
     parts = []
     if given.evaluations is not None:
         parts.append(plural(given.evaluations, "evaluation"))
+    if given.epochs is not None:
+        parts.append(f"{plural(given.epochs, 'epoch')} of training")
     if given.seconds is not None:
         parts.append(f"{duration(given.seconds)} of simulated time")
     if given.real_seconds is not None:

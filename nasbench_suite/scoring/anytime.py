@@ -63,10 +63,10 @@ def checkpoints(end: float, count: int = 4, *, whole: bool = False) -> Floats:
     Which strategy is ahead depends on the budget, so one budget does not tell.
 
     Args:
-        end: the whole budget, in seconds or evaluations.
+        end: the whole budget, in seconds, evaluations or epochs.
         count: how many budgets.
-        whole: round up to whole numbers, for evaluations; those that become the same are given
-            once.
+        whole: round up to whole numbers, for evaluations and epochs; those that become the same
+            are given once.
 
     Returns:
         An array (count,), or shorter where whole numbers ran out, ascending.

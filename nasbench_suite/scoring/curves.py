@@ -10,6 +10,7 @@ import numpy as np
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import Arch, Floats, Ints, NotMeasured, Question, Run
 from nasbench_suite.experiments import clock
+from nasbench_suite.experiments.epochs import Epochs
 from nasbench_suite.scoring.intervals import mean_interval
 
 
@@ -78,12 +79,26 @@ def ends(run: Run) -> Floats:
     return np.array(clock.ends(run.trials, run.workers))
 
 
+def trained(run: Run, benchmark: Benchmark) -> Floats:
+    """Return the epochs of training that trials had spent when each of them ended.
+
+    They count in the order in which trials ended.
+
+    Returns:
+        An array (trials,), ascending; empty where trials have no epochs.
+    """
+    protocol = benchmark.protocol(run.protocol)
+    if not protocol.epochs:
+        return np.empty(0)
+    return np.cumsum(list(map(Epochs(protocol), run.trials)), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Curve:
     """The reported metric against a budget, over runs."""
 
     grid: Floats
-    """Evaluations or simulated seconds, (points,)."""
+    """Evaluations, simulated seconds or epochs of training, (points,)."""
     mean: Floats
     low: Floats
     high: Floats

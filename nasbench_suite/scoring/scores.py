@@ -14,7 +14,7 @@ from nasbench_suite.core import Budget, Floats, Metric, Run
 from nasbench_suite.scoring.anytime import log_time_area, regrets
 from nasbench_suite.scoring.bootstrap import bootstrap_interval, interquartile_mean
 from nasbench_suite.scoring.comparisons import relative_improvement
-from nasbench_suite.scoring.curves import at, ends, failed, reported
+from nasbench_suite.scoring.curves import at, ends, failed, reported, trained
 from nasbench_suite.scoring.intervals import mean_interval
 
 NAN: Final = math.nan
@@ -33,28 +33,36 @@ class Steps(NamedTuple):
     """The real seconds that the strategy itself took; NaN where nobody noted them."""
     failed: bool = False
     """Whether the training that the last value is of failed; it is then the worst there is."""
+    epochs: Floats = np.empty(0)
+    """The epochs of training spent when each trial ended, (trials,); empty where trials have
+    none."""
 
     def on(self, axis: str) -> Floats:
-        """Return when each trial ended on an axis, `evaluations` or `seconds`."""
+        """Return when each trial ended on an axis, `evaluations`, `epochs` or `seconds`."""
         if axis == "evaluations":
             return np.arange(1.0, len(self.values) + 1)
-        return self.ends
+        return self.epochs if axis == "epochs" else self.ends
 
     def until(self, axis: str, budget: Budget) -> float:
         """Return where on an axis the run ended.
 
-        One that simulated seconds ended stops short of the last of them by less than a trial, and
-        holds until then what it has. One that made all its evaluations ended with its last trial,
-        and so did each one where real seconds are part of the budget: they may have ended it.
+        One that simulated seconds or epochs ended stops short of the last of them by less than a
+        trial, and holds until then what it has. One that made all its evaluations ended with its
+        last trial, and so did each one that something else may have ended: see `held`.
         """
-        if (
-            axis == "seconds"
-            and budget.seconds is not None
-            and budget.real_seconds is None
-            and len(self.values) != budget.evaluations
-        ):
-            return budget.seconds
+        if held(axis, budget) and len(self.values) != budget.evaluations:
+            return float(getattr(budget, axis))
         return float(self.on(axis)[-1])
+
+
+def held(axis: str, budget: Budget) -> bool:
+    """Return whether a run that ends before all its evaluations holds its result on an axis.
+
+    It does up to the axis' limit, where that alone can have ended it: of several limits in
+    seconds, epochs and real seconds no log says which it was.
+    """
+    limits = ("seconds", "epochs", "real_seconds")
+    return [name for name in limits if getattr(budget, name) is not None] == [axis]
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,11 @@ class Score:
     benchmark: str
     strategy: str
     evaluations: float
-    """The mean over runs, as are the two below."""
+    """The mean over runs, as are the three below."""
     unique: float
     """Different trainings; the rest of the evaluations were repetitions."""
+    epochs: float
+    """Of training, that trials spent; NaN where they have none."""
     simulated_seconds: float
     """Until the last trial ended; NaN where none were measured."""
     runs: int
@@ -101,7 +111,12 @@ def steps(run: Run, benchmark: Benchmark) -> Steps:
     """Return the step curve of a run."""
     asked = {(trial.arch, trial.epochs) for trial in run.trials}
     return Steps(
-        ends(run), reported(run, benchmark), len(asked), run.overhead, failed(run, benchmark)
+        ends(run),
+        reported(run, benchmark),
+        len(asked),
+        run.overhead,
+        failed(run, benchmark),
+        trained(run, benchmark),
     )
 
 
@@ -140,6 +155,7 @@ def score(
         strategy=strategy,
         evaluations=_mean([len(run.values) for run in runs]),
         unique=_mean([run.unique for run in runs]),
+        epochs=_mean([float(run.epochs[-1]) if len(run.epochs) else NAN for run in runs]),
         simulated_seconds=_mean([float(run.ends[-1]) for run in runs]) if timed else NAN,
         runs=len(runs),
         failed=sum(run.failed for run in runs),

@@ -44,6 +44,8 @@ class Cost:
     unique: float
     repeated: float
     """Evaluations that asked again what had been answered."""
+    epochs: float
+    """Of training."""
     simulated_seconds: float
     overhead: float
     """The real seconds of the strategy itself."""
@@ -118,6 +120,7 @@ def costs(summary: Summary, benchmark: str) -> tuple[Cost, ...]:
                 evaluations=score.evaluations,
                 unique=score.unique,
                 repeated=score.evaluations - score.unique,
+                epochs=score.epochs,
                 simulated_seconds=score.simulated_seconds,
                 overhead=overhead,
                 overhead_per_evaluation=overhead / score.evaluations,

@@ -32,13 +32,13 @@ from nasbench_suite.scoring.scores import (
     values_at,
 )
 
-Axis: TypeAlias = Literal["evaluations", "seconds"]
+Axis: TypeAlias = Literal["evaluations", "epochs", "seconds"]
 
 Made: TypeAlias = dict[str, list[Steps]]
 """The runs on a benchmark, by strategy."""
 
 POINTS: Final = 200
-"""How many points a curve over simulated time or a share of the budget has."""
+"""How many points a curve over simulated time, epochs or a share of the budget has."""
 CHANCE: Final = "random_search"
 """The strategy that all others are expected to beat."""
 
@@ -79,8 +79,9 @@ class Summary:
 
     experiment: Experiment
     axis: Axis
-    """Along which budgets are compared: seconds if the budget has simulated seconds, unless every
-    run made all its evaluations before they were over; evaluations otherwise."""
+    """Along which budgets are compared: seconds if the budget has simulated seconds, else epochs if
+    it has epochs, unless every run made all its evaluations before they were over; evaluations
+    otherwise."""
     scores: tuple[Score, ...]
     """In the order of the experiment's benchmarks and strategies."""
     finals: dict[tuple[str, str], Floats]
@@ -89,6 +90,8 @@ class Summary:
     by_seconds: dict[tuple[str, str], Curve]
     """Up to where the first run ended, one that the simulated seconds ended being taken to the
     last of them; empty for a benchmark whose trials have no measured seconds."""
+    by_epochs: dict[tuple[str, str], Curve]
+    """Over epochs of training, likewise; empty unless the budget has epochs."""
     checkpoints: dict[tuple[str, str], tuple[Checkpoint, ...]]
     """By benchmark and strategy; the budgets are the same for all strategies, and the last is
     where the first run on the benchmark ended."""
@@ -125,10 +128,11 @@ def summarise(experiment: Experiment, rng: np.random.Generator | None = None) ->
     """Read an experiment's runs and score them.
 
     Budgets are compared along one axis, up to where the first run on a benchmark ended: beyond
-    that, runs that went on would be compared with runs that could not. For a budget of evaluations
-    or of simulated seconds that is the whole budget. With both, the axis is seconds, unless every
-    run made all its evaluations, and a run that did so ended with the last of them. Where real
-    seconds are part of the budget, every run ended with its last trial.
+    that, runs that went on would be compared with runs that could not. For a budget of evaluations,
+    of epochs or of simulated seconds that is the whole budget. With several, the axis is seconds
+    before epochs before evaluations, unless every run made all its evaluations, and a run that did
+    so ended with the last of them. Where real seconds are part of the budget, or both seconds and
+    epochs, every other run ended with its last trial too.
 
     Args:
         experiment: whose runs have all been made.
@@ -165,6 +169,7 @@ def summarise(experiment: Experiment, rng: np.random.Generator | None = None) ->
         finals=each("finals"),
         by_evaluations=each("by_evaluations"),
         by_seconds=each("by_seconds"),
+        by_epochs=each("by_epochs"),
         checkpoints=each("checkpoints"),
         odds=each("odds"),
         overhead=each("overhead"),
@@ -198,6 +203,7 @@ class _Task(NamedTuple):
     finals: dict[str, Floats]
     by_evaluations: dict[str, Curve]
     by_seconds: dict[str, Curve]
+    by_epochs: dict[str, Curve]
     checkpoints: dict[str, tuple[Checkpoint, ...]]
     odds: dict[str, Odds]
     overhead: dict[str, float]
@@ -241,7 +247,8 @@ def _task(
         ),
         finals=finals,
         by_evaluations={s: _by_evaluations(runs) for s, runs in made.items()},
-        by_seconds=_by_seconds(made, budget) if protocol.cost else {},
+        by_seconds=_over("seconds", made, budget) if protocol.cost else {},
+        by_epochs={} if budget.epochs is None else _over("epochs", made, budget),
         checkpoints={s: _checkpoints(runs, axis, end) for s, runs in made.items()},
         overhead={s: float(np.mean([run.overhead for run in runs])) for s, runs in made.items()},
         odds=_odds({s: sign * values for s, values in finals.items()}),
@@ -251,10 +258,12 @@ def _task(
 
 def _axis(budget: Budget, made: dict[str, Made]) -> Axis:
     """Return along which axis budgets are compared: see `Summary.axis`."""
-    if budget.seconds is None:
-        return "evaluations"
     counts = {len(run.values) for task in made.values() for runs in task.values() for run in runs}
-    return "evaluations" if counts == {budget.evaluations} else "seconds"
+    if counts == {budget.evaluations}:
+        return "evaluations"
+    if budget.seconds is not None:
+        return "seconds"
+    return "evaluations" if budget.epochs is None else "epochs"
 
 
 def _detectable(finals: dict[str, Floats]) -> float:
@@ -292,7 +301,7 @@ def _shares() -> Floats:
 def _checkpoints(runs: list[Steps], axis: str, end: float) -> tuple[Checkpoint, ...]:
     if math.isnan(end):
         return ()
-    budgets = checkpoints(end, whole=axis == "evaluations")
+    budgets = checkpoints(end, whole=axis != "seconds")
     mean, _, low, high = mean_interval(values_at(runs, axis, budgets))
     return tuple(
         Checkpoint(*numbers)
@@ -308,11 +317,11 @@ def _by_evaluations(runs: list[Steps]) -> Curve:
     return band(grid, [(run.on("evaluations"), run.values) for run in runs])
 
 
-def _by_seconds(made: Made, budget: Budget) -> dict[str, Curve]:
-    """Return the curves over simulated time, up to where the first run ended."""
-    last = min(run.until("seconds", budget) for runs in made.values() for run in runs)
+def _over(axis: Axis, made: Made, budget: Budget) -> dict[str, Curve]:
+    """Return the curves on an even grid over seconds or epochs, up to where the first run ended."""
+    last = min(run.until(axis, budget) for runs in made.values() for run in runs)
     grid = np.linspace(0.0, last, POINTS + 1)[1:]
     return {
-        strategy: band(grid, [(run.ends, run.values) for run in runs])
+        strategy: band(grid, [(run.on(axis), run.values) for run in runs])
         for strategy, runs in made.items()
     }
