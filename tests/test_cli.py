@@ -284,6 +284,8 @@ def compare(out, **changes):
         ({"seeds": "0"}, "a whole number of at least 1"),
         ({"evaluations": "0"}, "at least 1 is needed"),
         ({"evaluations": None}, "a budget needs"),
+        ({"epochs": "0"}, "a budget of 0 epochs: a whole number"),
+        ({"epochs": "11"}, "11 epochs is too small: the first trial trains for 12"),
         ({"real-seconds": "0"}, "0.0 real seconds: a positive number is needed"),
         ({"workers": "0"}, "workers is 0"),
         ({"jobs": "0"}, "at least 1 is needed"),
@@ -370,6 +372,25 @@ def test_a_single_run_is_told_in_full(nasbench, tmp_path):
     assert Path(row["log"]).is_file()
     again = nasbench(*given, "--seconds", 5000, "--out", tmp_path / "one")
     assert row["architecture"] in again.out
+
+
+def test_a_budget_in_epochs(nasbench, refused, tmp_path):
+    given = ["run", BENCHMARK, "--strategy", "hyperband", "--seed", 4, "--epochs", 900]
+    done = nasbench(*given, "--protocol", "multi_fidelity", "--out", tmp_path / "one", "--json")
+    assert done.code == 0, done.err
+    lines = list(map(json.loads, Path(done.json["log"]).read_text().splitlines()))
+    assert lines[0]["budget"] == {"epochs": 900}
+    assert sum(line["epochs"] for line in lines[1:]) == done.json["epochs"]
+    assert 700 < done.json["epochs"] <= 900
+    given = compare(tmp_path / "two", evaluations=None, epochs="60", strategies="random_search")
+    done = nasbench(*given, "--json")
+    (score,) = done.json
+    assert (score["evaluations"], score["epochs"]) == (5, 60)
+    given[1] = "nasbench_macro/cifar10"
+    given[-1] = tmp_path / "three"
+    said = refused(*given)
+    assert "nasbench_macro/cifar10 has no epochs under the protocol standard" in said
+    assert not (tmp_path / "three").exists()
 
 
 def test_compare_does_not_touch_other_things(nasbench, refused, tmp_path):

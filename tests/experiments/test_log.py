@@ -31,7 +31,10 @@ JSON = st.recursive(
     max_leaves=3,
 )
 BUDGETS = st.builds(Budget, st.integers(1, 10**9)) | st.builds(
-    Budget, st.none() | st.integers(1, 5), st.floats(min_value=1e-300, allow_infinity=False)
+    Budget,
+    st.none() | st.integers(1, 5),
+    st.floats(min_value=1e-300, allow_infinity=False),
+    epochs=st.none() | st.integers(1, 10**9),
 )
 
 

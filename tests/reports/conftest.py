@@ -42,13 +42,14 @@ def make(tmp_path_factory) -> Callable[..., Path]:
         evaluations=12,
         seconds=None,
         real_seconds=None,
+        epochs=None,
         protocol="standard",
     ) -> Path:
         folder = tmp_path_factory.mktemp("experiment") / "of"
         return compare(
             BENCHMARKS[:benchmarks],
             STRATEGIES[:strategies],
-            budget=Budget(evaluations, seconds, real_seconds),
+            budget=Budget(evaluations, seconds, real_seconds, epochs),
             seeds=seeds,
             out=folder,
             protocol=protocol,

@@ -72,6 +72,13 @@ def pages(make, thirteen, ten, tmp_path_factory):
         "one": {"strategies": 1, "seeds": 1, "evaluations": 40},
         "tasks": {"benchmarks": 3, "strategies": 2, "seeds": 3},
         "seconds": {"strategies": 3, "seeds": 3, "evaluations": None, "seconds": 3000.0},
+        "epochs": {
+            "strategies": 3,
+            "seeds": 3,
+            "evaluations": None,
+            "epochs": 3000,
+            "protocol": "multi_fidelity",
+        },
         "single evaluation": {"strategies": 2, "seeds": 3, "evaluations": 1},
     }
     found = {name: (report(make(**shape))[1], shape) for name, shape in shapes.items()}
@@ -128,7 +135,8 @@ def overlaps(boxes):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(
-    "name", ["many", "one", "tasks", "seconds", "single evaluation", "thirteen", "ten tasks"]
+    "name",
+    ["many", "one", "tasks", "seconds", "epochs", "single evaluation", "thirteen", "ten tasks"],
 )
 def test_page(browser, pages, name, width, scheme):
     path, shape = pages[name]
@@ -148,6 +156,8 @@ def test_page(browser, pages, name, width, scheme):
     )
     boxes = strategies if shape["seeds"] >= 10 else 0
     assert page.locator("#b0-finals .boxlayer .trace").count() == boxes
+    over_epochs = page.locator("#b0-epochs .scatterlayer .trace").count()
+    assert over_epochs == (2 * strategies if "epochs" in shape else 0)
     drawn = page.locator("#b0-evaluations .scatterlayer .trace path").count()
     assert drawn >= strategies
     # A name beside a line is tied to it by another line.
@@ -161,7 +171,7 @@ def test_page(browser, pages, name, width, scheme):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["thirteen", "tasks"])
+@pytest.mark.parametrize("name", ["thirteen", "tasks", "epochs"])
 def test_tables_of_results_need_no_scrolling_on_a_desk(browser, pages, name):
     page, wrong = opened(browser, pages[name][0], 1280)
     hidden = page.evaluate(

@@ -197,10 +197,11 @@ def test_workers_and_a_users_own_file_are_told(summary):
     assert "clock on which each worker" not in render(summary)
 
 
+@pytest.mark.parametrize("epochs", [None, 150])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 1), (2, 3, 1), (1, 3, 4), (3, 3, 4)])
-def test_notes_are_all_referred_to_in_their_order(make, shape):
+def test_notes_are_all_referred_to_in_their_order(make, shape, epochs):
     benchmarks, strategies, seeds = shape
-    made = make(benchmarks=benchmarks, strategies=strategies, seeds=seeds)
+    made = make(benchmarks=benchmarks, strategies=strategies, seeds=seeds, epochs=epochs)
     page = render(summarise(open_experiment(made)))
     referred = list(dict.fromkeys(re.findall(r'href="#note-(\w+)"', page)))
     assert referred == re.findall(r'id="note-(\w+)"', page)
@@ -231,6 +232,37 @@ def test_figures_hold_the_curves(summary):
     assert figure["title"] == "test accuracy after 200 epochs (%)"
     assert figure["optimum"]["text"] == "optimum 94.37\N{NO-BREAK SPACE}%"
     assert [len(row["values"]) for row in figure["finals"]["rows"]] == [10, 10, 10]
+
+
+def test_figures_hold_the_curves_over_epochs(make):
+    shape = {"strategies": 2, "evaluations": None, "epochs": 1500, "protocol": "multi_fidelity"}
+    summary = summarise(open_experiment(make(**shape)))
+    page = render(summary)
+    (figure,) = data(page)["benchmarks"]
+    assert [panel["id"] for panel in figure["curves"]] == ["b0-evaluations", "b0-time", "b0-epochs"]
+    panel = figure["curves"][2]
+    assert (panel["title"], panel["unit"]) == ("epochs of training", "epochs")
+    assert (panel["least"], panel["end"]) == (1, 1500)
+    for line, strategy in zip(panel["lines"], summary.experiment.strategies, strict=True):
+        curve = summary.by_epochs[CIFAR10, strategy]
+        known = [np.nan if value is None else value for value in line["mean"]]
+        np.testing.assert_allclose(known, curve.mean, rtol=1e-5)
+        assert line["x"] == curve.grid.tolist()
+    assert [(one["letter"], one["full"]) for one in content(summary)["results"][0]["panels"]] == [
+        ("a", False),
+        ("b", False),
+        ("c", True),
+        ("d", True),
+    ]
+    # Without seconds two panels of curves are left, side by side.
+    bare = replace(summary, by_seconds={})
+    panels_left = content(bare)["results"][0]["panels"]
+    assert [(one["id"], one["full"]) for one in panels_left] == [
+        ("b0-evaluations", False),
+        ("b0-epochs", False),
+        ("b0-finals", True),
+    ]
+    assert "Panels a and b: mean over runs" in render(bare)
 
 
 def test_y_range_leaves_out_a_bad_beginning(summary):

@@ -183,6 +183,60 @@ def test_budget_in_evaluations_that_end_before_the_seconds(make):
     assert "where the first run" not in text
 
 
+def test_budget_in_epochs(make):
+    folder = make(evaluations=None, epochs=2000, protocol="multi_fidelity")
+    summary, page = report(folder)
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    for said in (
+        "3 runs of each strategy, 2,000 epochs of training a run.",
+        "mean of a run",
+        "against epochs of training</span>",
+        "Panels a, b and c: mean over runs",
+        "Panel d: a dot is a run",
+        '1,000<br><span class="unit">epochs</span>',
+        "It is taken over epochs of training, from where every run has a result to the end of the "
+        "budget; a run that epochs of training ended holds its result to the last of them.",
+        "rounded up to whole epochs",
+        "A trial spends the epochs that it trains, whether or not it fails",
+        "curves against anything but epochs of training end where the first run ended.",
+    ):
+        assert said in text
+    cost = (folder / "tables" / "cost.tex").read_text()
+    assert "repeated & epochs & simulated time (s)" in cost
+    for score in summary.scores:
+        row = re.search(rf"^{score.strategy} .*$", cost.replace("\\_", "_"), re.MULTILINE)
+        assert row is not None
+        assert f" & {score.epochs:,} & " in row[0]
+    (folder / "figures" / "nasbench201-cifar10-epochs.svg").read_text().index("epochs of training")
+    with (folder / "tables" / "checkpoints.csv").open() as file:
+        assert {(row["axis"], row["budget"]) for row in csv.DictReader(file)} == {
+            ("epochs", f"{epochs}.0") for epochs in (250, 500, 1000, 2000)
+        }
+
+
+def test_budget_in_epochs_and_seconds(make):
+    _, page = report(make(evaluations=None, epochs=200, seconds=1e7))
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    assert "each of 200 epochs of training or 10,000,000" in text
+    assert "It is taken over simulated seconds, from where every run has a result to where" in text
+    assert "against epochs of training</span>" in text
+    assert "holds its result" not in text
+    assert "all curves end where the first run ended." in text
+
+
+def test_without_a_budget_in_epochs_nothing_is_said_of_them(make):
+    folder = make()
+    _, page = report(folder)
+    assert page is not None
+    text = markup(page.read_text(encoding="utf-8"))
+    assert "epochs of training" not in text
+    assert "Epochs<br>" not in text
+    assert "A trial spends" not in text
+    assert "epochs" not in (folder / "tables" / "cost.tex").read_text()
+
+
 def test_budget_in_real_seconds(make):
     _, page = report(make(evaluations=None, real_seconds=0.2))
     assert page is not None

@@ -20,6 +20,12 @@ from nasbench_suite.reports import words
         (Budget(seconds=1e12 + 0.5), "1,000,000,000,000 s (277,777,778 h) of simulated time"),
         (Budget(seconds=1e300), "1e+300 s of simulated time"),
         (Budget(real_seconds=0.25), "0.25 s of real time"),
+        (Budget(epochs=1), "1 epoch of training"),
+        (
+            Budget(20, 60.0, epochs=6000),
+            "20 evaluations, 6,000 epochs of training or 60 s of simulated time, "
+            "whichever ends first",
+        ),
         (
             Budget(2, 3600.0, 4.0),
             "2 evaluations, 3,600 s (1 h) of simulated time or 4 s of real time, "

@@ -13,8 +13,8 @@ MANY = Budget(100)
 ACCURACY = Metric("a", "%", "max", "test", "")
 
 
-def made(ends, values):
-    return Steps(np.array(ends), np.array(values), len(ends), 0.0)
+def made(ends, values, epochs=()):
+    return Steps(np.array(ends), np.array(values), len(ends), 0.0, epochs=np.array(epochs))
 
 
 LATE = made([2.0, 5.0, 9.0, 20.0], [NAN, 60.0, 80.0, 90.0])
@@ -44,6 +44,41 @@ def test_the_span_is_where_every_run_has_a_value():
 def test_a_run_that_seconds_ended_lasts_to_the_last_of_them(budget, end):
     assert horizon([LATE, EARLY], "seconds", budget) == (5.0, end)
     assert horizon([LATE, EARLY], "evaluations", budget) == (2.0, 3.0)
+
+
+SHORT_FIRST = made([2.0, 3.0, 9.0], [NAN, 60.0, 80.0], [4.0, 8.0, 16.0])
+LONG_FIRST = made([5.0, 7.0], [50.0, 70.0], [12.0, 12.0])
+
+
+@pytest.mark.parametrize(
+    ("budget", "end"),
+    [
+        # Of three and two trials, the last ended at 16 and 12 epochs.
+        (Budget(epochs=20), 20.0),
+        (Budget(4, epochs=20), 20.0),
+        (Budget(3, epochs=20), 16.0),
+        (Budget(2, epochs=20), 12.0),
+        # No log says which of several limits ended it.
+        (Budget(epochs=20, seconds=30.0), 12.0),
+        (Budget(epochs=20, real_seconds=1.0), 12.0),
+    ],
+)
+def test_a_run_that_epochs_ended_lasts_to_the_last_of_them(budget, end):
+    runs = [SHORT_FIRST, LONG_FIRST]
+    assert horizon(runs, "epochs", budget) == (12.0, end)
+    assert horizon(runs, "seconds", budget) == (5.0, 7.0)
+    assert horizon(runs, "evaluations", budget) == (2.0, 2.0)
+
+
+def test_values_on_epochs():
+    """Of trials that end at the same epochs, the last one's value holds."""
+    found = values_at([SHORT_FIRST, LONG_FIRST], "epochs", np.array([4.0, 8.0, 12.0, 20.0]))
+    np.testing.assert_array_equal(found[0], [NAN, 60.0, 60.0, 80.0])
+    np.testing.assert_array_equal(found[1], [NAN, NAN, 70.0, 70.0])
+    span = horizon([SHORT_FIRST, LONG_FIRST], "epochs", Budget(epochs=24))
+    areas_found = areas([SHORT_FIRST, LONG_FIRST], "epochs", span, ACCURACY, 100.0)
+    first = (40 * math.log(16 / 12) + 20 * math.log(24 / 16)) / math.log(2)
+    assert areas_found.tolist() == pytest.approx([first, 30.0])
 
 
 @pytest.mark.parametrize("runs", [[NEVER], [EARLY, NEVER], [NEVER, EARLY], [LATE, SOON]])

@@ -83,15 +83,17 @@ def test_ranked():
 
 def test_costs():
     scores = [
-        SimpleNamespace(strategy="a", evaluations=40, unique=30, simulated_seconds=1000.0),
-        SimpleNamespace(strategy="b", evaluations=40, unique=40, simulated_seconds=NAN),
+        SimpleNamespace(
+            strategy="a", evaluations=40, unique=30, epochs=480, simulated_seconds=1000.0
+        ),
+        SimpleNamespace(strategy="b", evaluations=40, unique=40, epochs=NAN, simulated_seconds=NAN),
     ]
     summary = SimpleNamespace(
         of=lambda benchmark: scores, overhead={("x/y", "a"): 2.0, ("x/y", "b"): NAN}
     )
     known, unknown = costs(summary, "x/y")
     assert (known.benchmark, known.strategy) == ("x/y", "a")
-    assert (known.evaluations, known.unique, known.repeated) == (40, 30, 10)
+    assert (known.evaluations, known.unique, known.repeated, known.epochs) == (40, 30, 10, 480)
     assert (known.overhead, known.overhead_per_evaluation, known.spent) == (2.0, 0.05, 1002.0)
     assert math.isnan(unknown.overhead_per_evaluation)
     assert math.isnan(unknown.spent)

@@ -282,8 +282,86 @@ def compared(summary):
         summary.scores,
         summary.checkpoints,
         {key: curve.grid.tolist() for key, curve in summary.by_seconds.items()},
+        {key: curve.grid.tolist() for key, curve in summary.by_epochs.items()},
         {strategy: ranks.tolist() for strategy, ranks in summary.ranks.expected.items()},
     )
+
+
+# A budget in epochs.
+
+
+def lengths(name, budget, out, workers=1, seeds=4):
+    strategies = ["hyperband", "random_search"]
+    asked = {"protocol": "multi_fidelity", "seeds": seeds, "workers": workers}
+    return summarise(compare([name], strategies, budget=budget, out=out, **asked))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("name", ["nasbench201/cifar10", "nasbench_nlp/penn_treebank"])
+def test_curves_by_epochs_are_on_an_even_grid(tmp_path, name, workers):
+    """By hand, where trainings start anew and where they continue shorter ones."""
+    table, budget = load(name), Budget(epochs=2500)
+    summary = lengths(name, budget, tmp_path / "out", workers)
+    assert (summary.axis, summary.whole) == ("epochs", True)
+    continues = table.protocol("multi_fidelity").continues
+    for score in summary.scores:
+        curve = summary.by_epochs[name, score.strategy]
+        np.testing.assert_allclose(curve.grid, np.arange(1, 201) * 12.5)
+        reached, spent = [], []
+        for run in summary.experiment.runs(name, score.strategy):
+            longest, total, values = {}, 0, np.full(200, np.nan)
+            for trial, value in zip(run.trials, reported(run, table), strict=True):
+                before = longest.get(trial.arch, 0) if continues else 0
+                total += max(0, trial.epochs - before)
+                longest[trial.arch] = max(before, trial.epochs)
+                values[curve.grid >= total] = value
+            reached.append(values)
+            spent.append(total)
+        np.testing.assert_allclose(curve.mean, np.mean(reached, axis=0), rtol=1e-12)
+        assert score.epochs == np.mean(spent)
+        assert curve.mean[-1] == pytest.approx(score.mean, rel=1e-12)
+        points = summary.checkpoints[name, score.strategy]
+        assert [point.budget for point in points] == [313, 625, 1250, 2500]
+        assert points[-1].mean == pytest.approx(score.mean, rel=1e-12)
+        # Over seconds runs are compared up to where the first of them ended.
+        assert summary.by_seconds[name, score.strategy].grid[-1] == min(
+            ends(run)[-1]
+            for strategy in summary.experiment.strategies
+            for run in summary.experiment.runs(name, strategy)
+        )
+
+
+def test_at_equal_epochs_hyperband_beats_random_search_at_full_length(tmp_path):
+    summary = lengths("nasbench201/cifar10", Budget(epochs=6000), tmp_path / "out", seeds=20)
+    ours, chance = summary.scores
+    assert (chance.evaluations, chance.epochs) == (30, 6000)
+    assert ours.evaluations > 100
+    assert 5800 < ours.epochs <= 6000
+    assert ours.ci_low > chance.ci_high
+
+
+def test_there_are_no_curves_by_epochs_without_such_a_budget(summary):
+    assert summary.by_epochs == {}
+    assert {score.epochs for score in summary.scores} == {30 * 12}
+
+
+def test_trials_without_epochs_have_none_to_count(tmp_path):
+    asked = {"budget": Budget(5), "seeds": 2, "out": tmp_path / "out"}
+    (score,) = summarise(compare(["nasbench_macro/cifar10"], ["random_search"], **asked)).scores
+    assert math.isnan(score.epochs)
+
+
+def test_seconds_go_before_epochs_and_both_before_evaluations(both):
+    alone = both(epochs=600)
+    assert (alone.axis, alone.whole) == ("epochs", True)
+    assert compared(both(evaluations=100_000, epochs=600)) == compared(alone)
+    assert both(evaluations=20, epochs=600).axis == "evaluations"
+    found = both(seconds=1e7, epochs=600)
+    assert (found.axis, found.whole) == ("seconds", False)
+    end = min(ends(run)[-1] for s in STRATEGIES for run in found.experiment.runs(BENCHMARKS[0], s))
+    for key, points in found.checkpoints.items():
+        assert points[-1].budget == found.by_seconds[key].grid[-1] == end
+        assert found.by_epochs[key].grid[-1] == 600
 
 
 def test_seconds_that_no_run_could_use_change_nothing(both):
