@@ -386,9 +386,8 @@ def test_a_budget_in_epochs(nasbench, refused, tmp_path):
     done = nasbench(*given, "--json")
     (score,) = done.json
     assert (score["evaluations"], score["epochs"]) == (5, 60)
-    given[1] = "nasbench_macro/cifar10"
-    given[-1] = tmp_path / "three"
-    said = refused(*given)
+    command, _, *options = compare(tmp_path / "three", evaluations=None, epochs="60")
+    said = refused(command, "nasbench_macro/cifar10", *options)
     assert "nasbench_macro/cifar10 has no epochs under the protocol standard" in said
     assert not (tmp_path / "three").exists()
 

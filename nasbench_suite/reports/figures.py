@@ -98,8 +98,8 @@ def timed(summary: Summary, benchmark: str) -> bool:
 
 def against(summary: Summary, benchmark: str) -> tuple[Against, ...]:
     """Return the panels of curves of a benchmark which has curves, in their order."""
-    evaluations = _of(summary, benchmark, summary.by_evaluations)
-    found = [Against(*["evaluations"] * 4, 1.0, evaluations)]
+    word, curves = "evaluations", _of(summary, benchmark, summary.by_evaluations)
+    found = [Against(word, word, word, word, 1.0, curves)]
     times = _of(summary, benchmark, summary.by_seconds)
     if _reached(times):
         unit, length = words.clock(max(float(curve.grid[-1]) for curve in times))

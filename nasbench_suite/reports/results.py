@@ -188,7 +188,7 @@ def _caption(summary: Summary, name: str, measured: str) -> dict[str, Any]:
     found = y_range(summary, name)
     cut = found is not None and found.cut
     single = len(summary.experiment.seeds) == 1
-    *curves, finals = "abcd"[: len(against(summary, name)) + 1]
+    *curves, finals = list("abcd")[: len(against(summary, name)) + 1]
     text = [
         f"{measured[:1].upper()}{measured[1:]} of the architecture that a search would name.",
         f"Panel{'s' if len(curves) > 1 else ''} {words.listed(curves)}: "
