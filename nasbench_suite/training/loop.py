@@ -23,6 +23,7 @@ from nasbench_suite import settings
 from nasbench_suite.core import Arch, DamagedInput
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.training import augment, checkpoints
+from nasbench_suite.training.average import Average
 from nasbench_suite.training.data.images import Images, Split
 from nasbench_suite.training.devices import Energy, devices, hardware, precision, repeatable
 from nasbench_suite.training.network import Network
@@ -124,9 +125,9 @@ class _Trainer:
         weights = torch.Generator().manual_seed(_number("weights", seed))
         self._network = Network(graph, generator=weights)
         self._network.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
-        self._forward: Callable[[Tensor], Tensor] = (
-            torch.compile(self._network) if recipe.compile else self._network
-        )
+        self._average = Average(self._network, recipe.average) if recipe.average else None
+        self._judged = self._average.network if self._average else self._network
+        self._forward, self._answer = self._compiled(self._network), self._compiled(self._judged)
         self._optimiser = torch.optim.SGD(
             self._network.parameters(),
             recipe.learning_rate,
@@ -155,6 +156,9 @@ class _Trainer:
             "flags": dict(flags),
         }
 
+    def _compiled(self, network: Network) -> Callable[[Tensor], Tensor]:
+        return torch.compile(network) if self._recipe.compile else network
+
     @property
     def epochs(self) -> int:
         """How many epochs were trained so far."""
@@ -167,7 +171,7 @@ class _Trainer:
     def result(self, failure: str | None) -> Training:
         """Return what was trained so far."""
         found = sha256()
-        for tensor in self._network.state_dict().values():
+        for tensor in self._judged.state_dict().values():
             found.update(tensor.cpu().contiguous().numpy())
         for name in METRICS:
             found.update(repr(self._curves[name]).encode())
@@ -227,6 +231,8 @@ class _Trainer:
                 torch.nn.utils.clip_grad_norm_(self._network.parameters(), recipe.clip)
             self._scaler.step(self._optimiser)
             self._scaler.update()
+            if self._average:
+                self._average.follow(self.epochs * steps + step + 1)
             loss_sum += loss.detach() * len(labels)
             correct += (logits.detach().argmax(1) == labels).sum()
         return _metrics("train", loss_sum, correct, count)
@@ -275,14 +281,14 @@ class _Trainer:
         generator = self._generator("evaluation", name)
         loss = torch.zeros((), device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
-        self._network.eval()
+        self._judged.eval()
         for _ in range(draws):
             for part, labels in _cut(split.images, split.labels, chunk):
                 x = augment.shift(part, pixels, generator)
                 x = augment.standardise(x, images.mean, images.std)
                 x = augment.disturb(x, recipe.eval_noise, generator)
                 with self._cast():
-                    logits = self._forward(x.contiguous(memory_format=self._layout))
+                    logits = self._answer(x.contiguous(memory_format=self._layout))
                 logits = logits.float()
                 loss += F.cross_entropy(logits, labels, reduction="sum")
                 correct += (logits.argmax(1) == labels).sum()
@@ -299,9 +305,19 @@ class _Trainer:
         asked = ("version", "space", "architecture", "seed", "recipe_sha256", "data_sha256")
         return {name: self._record[name] for name in (*asked, "precision")}
 
+    def _networks(self) -> dict[str, Network]:
+        """Return what has weights, by its name in a checkpoint."""
+        return {"network": self._network} | (
+            {"average": self._average.network} if self._average else {}
+        )
+
     def keep(self, path: Path) -> None:
         """Write a checkpoint, from which `resume` goes on to the same end."""
-        tensors = {f"network/{k}": v for k, v in self._network.state_dict().items()}
+        tensors = {
+            f"{kind}/{name}": tensor
+            for kind, network in self._networks().items()
+            for name, tensor in network.state_dict().items()
+        }
         for number, parameter in enumerate(self._network.parameters()):
             buffer = self._optimiser.state[parameter].get("momentum_buffer")
             if buffer is not None:
@@ -317,8 +333,9 @@ class _Trainer:
         """
         header, tensors = checkpoints.read(path, self._question())
         try:
-            state = {k: tensors[f"network/{k}"] for k in self._network.state_dict()}
-            self._network.load_state_dict(state)
+            for kind, network in self._networks().items():
+                state = {name: tensors[f"{kind}/{name}"] for name in network.state_dict()}
+                network.load_state_dict(state)
             for number, parameter in enumerate(self._network.parameters()):
                 buffer = tensors.get(f"momentum/{number}")
                 if buffer is not None:

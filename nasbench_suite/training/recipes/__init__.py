@@ -52,6 +52,9 @@ class Recipe:
     clip: float
     """The longest gradient that is stepped along, as a Euclidean norm; 0: any."""
     label_smoothing: float
+    average: float
+    """What a step leaves of the moving average of the weights, which is then judged in their place;
+    0: the weights themselves are judged."""
 
     flip: float
     """The chance that a training image is mirrored."""
@@ -134,6 +137,7 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "weight_decay": _not_negative,
     "clip": _not_negative,
     "label_smoothing": _below_one,
+    "average": _below_one,
     "flip": _share,
     "shift": _share,
     "noise": _not_negative,
