@@ -89,6 +89,20 @@ def _add_look(verb: _Verb) -> None:
     sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
     sub.add_argument("--seed", default="mean", help="mean (default), all, or a run from 0")
 
+    sub = verb("curves", "look", "draw_curves", "draw learning curves")
+    sub.add_argument("benchmark", help="such as nasbench201/digits")
+    sub.add_argument("--archs", type=int, default=100, metavar="N", help="drawn at random (100)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="of that (0)")
+    sub.add_argument(
+        "--metric",
+        nargs="+",
+        metavar="M",
+        action="extend",
+        default=[],
+        help="default: all accuracies with curves",
+    )
+    sub.add_argument("--out", type=Path, required=True, metavar="FILE", help="an .svg")
+
     sub = verb("pack", "look", "pack_table", "make a table of published files")
     sub.add_argument("importer", help="such as nasbench201; csv for your own")
     sub.add_argument("--from", dest="source", type=Path, required=True, metavar="PATH")

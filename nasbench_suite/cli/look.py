@@ -9,9 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nasbench_suite import benchmarks, resources
 from nasbench_suite.cli import words
 from nasbench_suite.core import NotMeasured, Record
+from nasbench_suite.files import write_whole
 from nasbench_suite.tables.layout import CARD, INDEX
 from nasbench_suite.tables.store import Table
 
@@ -140,6 +143,21 @@ def _line(record: Record) -> tuple[str, ...]:
     else:
         runs = f"{record.runs} runs" if record.seed == "all" else f"run {record.seed}"
     return (record.metric, text, record.unit, record.split or "", after, runs, record.source)
+
+
+def draw_curves(given: argparse.Namespace) -> None:
+    """Draw the learning curves of some architectures of a benchmark."""
+    from nasbench_suite.reports.curves import learning_curves
+
+    table = benchmarks.load(given.benchmark)
+    drawn = learning_curves(
+        table, given.archs, np.random.default_rng(given.seed), tuple(given.metric)
+    )
+    write_whole(given.out, drawn)
+    if given.json:
+        print(words.to_json({"figure": str(given.out)}))
+    else:
+        print(f"figure: {given.out}")
 
 
 def pack_table(given: argparse.Namespace) -> None:

@@ -33,7 +33,7 @@ from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.standings import spread, standings
 from nasbench_suite.scoring.summary import Summary
 
-_STYLE: Final[Any] = {
+STYLE: Final[Any] = {
     # Text stays text in both formats, and a name is never read as a formula.
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -75,7 +75,7 @@ def drawings(summary: Summary) -> Iterator[tuple[str, bytes, bytes]]:
     import matplotlib as mpl
 
     for name, draw in _figures(summary).items():
-        with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
             # A name may be of letters that the font lacks: they are still text in the SVG, which a
             # browser shows in another font, and boxes in the PDF.
             warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)

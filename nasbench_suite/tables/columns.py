@@ -152,6 +152,15 @@ class Columns:
             return int(self._mapped.array(place.counts, "|u1", (self._rows,))[row])
         return place.count
 
+    def lengths(self, metric: str) -> tuple[int, ...]:
+        """Return the lengths of the learning curves of a metric, ascending.
+
+        Raises:
+            UnknownName: there is no such metric.
+        """
+        self.places(metric)
+        return tuple(sorted(curve[0] for curve in self._curves.get(metric, [])))
+
     def curves(self, metric: str, epochs: int | None) -> NDArray[Any]:
         """Return all learning curves of a metric, (architectures, runs, epochs).
 

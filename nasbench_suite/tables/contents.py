@@ -88,6 +88,14 @@ class Contents:
         """
         return tuple(place.epochs for place in self._columns.places(metric))
 
+    def curves(self, metric: str) -> tuple[int, ...]:
+        """Return the lengths of the trainings of which there are learning curves, ascending.
+
+        Raises:
+            UnknownName: the benchmark has no such metric.
+        """
+        return self._columns.lengths(metric)
+
     @cached_property
     def data(self) -> str:
         """The sha256 of the table file, computed from its bytes."""
