@@ -138,11 +138,13 @@ def source(
 
 
 def _curve(training: Training, metric: str) -> Floats:
-    """Return a metric after each epoch; seconds are those from the start."""
-    if metric != _SECONDS.name:
-        return np.array(training.curves[metric])
-    # Microseconds mean nothing, and half as many bytes hold the rest.
-    return np.cumsum(training.curves["seconds"]).astype(np.float32).astype(float)
+    """Return a metric after each epoch, in single precision; seconds are those from the start.
+
+    That is more than they mean, and takes half as many bytes.
+    """
+    values = training.curves["seconds" if metric == _SECONDS.name else metric]
+    found = np.cumsum(values) if metric == _SECONDS.name else np.array(values)
+    return found.astype(np.float32).astype(float)
 
 
 def _metrics(recipe: Recipe, images: Images) -> list[Metric]:

@@ -119,6 +119,15 @@ class Summary:
         most = getattr(self.experiment.budget, self.axis)
         return all(points[-1].budget == most for points in self.checkpoints.values() if points)
 
+    @property
+    def along(self) -> dict[tuple[str, str], Curve]:
+        """The curves along the axis on which budgets are compared, by benchmark and strategy."""
+        return {
+            "evaluations": self.by_evaluations,
+            "epochs": self.by_epochs,
+            "seconds": self.by_seconds,
+        }[self.axis]
+
     def of(self, benchmark: str) -> tuple[Score, ...]:
         """Return the scores of a benchmark, in the order of the strategies."""
         return tuple(score for score in self.scores if score.benchmark == benchmark)

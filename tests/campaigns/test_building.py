@@ -77,7 +77,7 @@ class TestTable:
             arch, seed = content["architecture"], content["seed"]
             for metric in ("train_accuracy", "val_accuracy", "test_accuracy"):
                 curve = table.curve(arch, metric, seed=seed)
-                assert curve.tolist() == content["curves"][metric]
+                assert curve.tolist() == np.float32(content["curves"][metric]).tolist()
                 for epochs in (1, 3):
                     assert table.query(arch, metric, epochs=epochs, seed=seed) == curve[epochs - 1]
 
