@@ -1,7 +1,7 @@
 """Every strategy beside random search, on the tasks of NAS-Bench-201.
 
 Strategies of the protocol `standard` are compared at equal evaluations, those that choose how long
-to train, under `multi_fidelity`, at equal simulated seconds.
+to train, under `multi_fidelity`, at equal simulated seconds or epochs of training.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from nasbench_suite.experiments.run import run
 from nasbench_suite.registry import Named
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.scores import Score
-from nasbench_suite.scoring.summary import CHANCE, summarise
+from nasbench_suite.scoring.summary import CHANCE, Axis, summarise
 from nasbench_suite.strategies.base import FidelityStrategy
 
-SECONDS: Final[Mapping[str, float]] = {
-    "nasbench201/cifar10": 40_000,
-    "nasbench201/cifar100": 80_000,
-    "nasbench201/imagenet16-120": 240_000,
+BUDGETS: Final[Mapping[str, Budget]] = {
+    "nasbench201/cifar10": Budget(seconds=40_000),
+    "nasbench201/cifar100": Budget(seconds=80_000),
+    "nasbench201/imagenet16-120": Budget(seconds=240_000),
 }
-"""The simulated budget of a run under `multi_fidelity`, by benchmark."""
+"""The budget of a run under `multi_fidelity`, by benchmark."""
 
 UNLEARNED: Final[Mapping[str, Mapping[str, Any]]] = {
     "reinforce": {"learning_rate": 1e-9},
@@ -51,6 +51,8 @@ class Outcome:
     curve: Curve
     score: Score
     """When the budget is spent."""
+    axis: Axis
+    """What the curve is against."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,11 @@ def portray(
     ) -> tuple[Outcome, Metric]:
         # Each in a folder of its own, so that others can be added later.
         kept = _file(named.name) + ("-unlearned" if settings else "")
-        timed = protocol != "standard"
+        budget = Budget(evaluations=evaluations) if protocol == "standard" else BUDGETS[benchmark]
         experiment = compare(
             [benchmark],
             [named.address],
-            budget=Budget(seconds=SECONDS[benchmark]) if timed else Budget(evaluations=evaluations),
+            budget=budget,
             seeds=seeds,
             out=out / protocol / benchmark.replace("/", "-") / kept,
             protocol=protocol,
@@ -133,16 +135,18 @@ def portray(
             progress=progress,
         )
         summary = summarise(experiment)
-        curves = summary.by_seconds if timed else summary.by_evaluations
         (score,) = summary.scores
-        return Outcome(curves[benchmark, named.name], score), summary.reported[benchmark]
+        return (
+            Outcome(summary.along[benchmark, named.name], score, summary.axis),
+            summary.reported[benchmark],
+        )
 
     chance: dict[tuple[str, str], Outcome] = {}
     portraits = []
     for named in found:
         protocol = "multi_fidelity" if issubclass(named.kind, FidelityStrategy) else "standard"
         panels = []
-        for benchmark in SECONDS:
+        for benchmark in BUDGETS:
             reached, metric = outcome(benchmark, named, protocol)
             if (benchmark, protocol) not in chance:
                 chance[benchmark, protocol], _ = outcome(benchmark, random, protocol)
@@ -183,7 +187,7 @@ def _file(name: str) -> str:
 def _overhead(address: str, protocol: str, evaluations: int) -> float:
     # The least of a few: in the first, what a strategy imports late is loaded, and whatever else
     # the machine does adds to any.
-    benchmark = load(next(iter(SECONDS)))
+    benchmark = load(next(iter(BUDGETS)))
     runs = (
         run(
             address,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nasbench_suite.campaigns.strategies import UNLEARNED, Panel, Portrait
+from nasbench_suite.campaigns.strategies import UNLEARNED, Outcome, Panel, Portrait
 from nasbench_suite.core import MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
@@ -133,11 +133,11 @@ def figure(portrait: Portrait) -> bytes:
 
     style: Any = {"svg.hashsalt": "nasbench", "svg.fonttype": "none", "font.size": 9}
     with mpl.rc_context(style):
-        drawing = Figure(figsize=(9.6, 2.9), layout="constrained")
+        drawing = Figure(figsize=(3.1 * len(portrait.panels), 2.9), layout="constrained")
         axes = drawing.subplots(1, len(portrait.panels), squeeze=False)[0]
         for axis, panel in zip(axes, portrait.panels, strict=True):
             _draw(axis, portrait, panel)
-        axes[0].set_ylabel(words.axis(portrait.panels[0].metric, 200).replace(" after", "\nafter"))
+        axes[0].set_ylabel(words.axis(portrait.panels[0].metric, None))
         axes[-1].legend(loc="lower right", frameon=False)
         content = io.BytesIO()
         # Without a date, so that the same curves give the same bytes.
@@ -146,8 +146,7 @@ def figure(portrait: Portrait) -> bytes:
 
 
 def _draw(axis: Any, portrait: Portrait, panel: Panel) -> None:
-    timed = portrait.protocol != "standard"
-    unit, length = words.clock(float(panel.reached.curve.grid[-1])) if timed else ("", 1.0)
+    title, length = _axis(panel.reached)
     lines = [(CHANCE, panel.chance.curve, _CHANCE, "--")]
     if panel.unlearned is not None:
         lines.append((_OFF, panel.unlearned.curve, _UNLEARNED, "-."))
@@ -161,9 +160,17 @@ def _draw(axis: Any, portrait: Portrait, panel: Panel) -> None:
             grid, curve.low[late], curve.high[late], color=colour, alpha=0.2, linewidth=0
         )
     axis.set_title(panel.benchmark, fontsize=9)
-    axis.set_xlabel(f"simulated time ({unit})" if timed else "evaluations")
+    axis.set_xlabel(title)
     axis.grid(visible=True, color="#dddddd", linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _axis(reached: Outcome) -> tuple[str, float]:
+    """Return the title of what a curve is against, and how long a unit of it is on the grid."""
+    if reached.axis != "seconds":
+        return {"evaluations": "evaluations", "epochs": "epochs of training"}[reached.axis], 1.0
+    unit, length = words.clock(float(reached.curve.grid[-1]))
+    return f"simulated time ({unit})", length
 
 
 def _late(curve: Curve) -> slice:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasbench_suite import cli, load, registry
-from nasbench_suite.campaigns.strategies import SECONDS, portray, said
+from nasbench_suite.campaigns.strategies import BUDGETS, portray, said
 from nasbench_suite.core import MissingExtra, Trial
 from nasbench_suite.reports.strategies import figure, strategies_page, write_strategies
 
@@ -24,16 +24,20 @@ def test_each_strategy_is_compared_under_its_protocol(portraits):
     assert [portrait.name for portrait in portraits] == list(NAMES)
     assert [portrait.protocol for portrait in portraits] == ["standard"] * 2 + ["multi_fidelity"]
     for portrait in portraits:
-        assert [panel.benchmark for panel in portrait.panels] == list(SECONDS)
+        assert [panel.benchmark for panel in portrait.panels] == list(BUDGETS)
         assert portrait.overhead > 0
         for panel in portrait.panels:
             assert panel.reached.score.strategy == portrait.name
             assert panel.chance.score.strategy == "random_search"
             assert panel.reached.curve.mean[-1] == pytest.approx(panel.reached.score.mean)
             assert panel.reached.curve.runs == panel.chance.curve.runs == 3
-    # Budgets are evaluations under the one protocol and seconds under the other.
-    assert portraits[0].panels[0].reached.curve.grid[-1] == 30
-    assert portraits[2].panels[0].reached.curve.grid[-1] == SECONDS["nasbench201/cifar10"]
+    # Budgets are evaluations under the one protocol, and seconds or epochs under the other.
+    assert {panel.reached.curve.grid[-1] for panel in portraits[0].panels} == {30}
+    assert {panel.reached.axis for panel in portraits[0].panels} == {"evaluations"}
+    for panel in portraits[2].panels:
+        budget = BUDGETS[panel.benchmark]
+        assert panel.reached.curve.grid[-1] == getattr(budget, panel.reached.axis)
+    assert {panel.reached.axis for panel in portraits[2].panels} == {"seconds"}
 
 
 def test_a_trial_takes_what_asking_and_telling_take(portraits):
@@ -79,7 +83,7 @@ def test_figures_are_drawn_and_the_same_twice(portraits, tmp_path):
     for portrait in portraits:
         drawn = (tmp_path / "strategies" / f"{portrait.name}.svg").read_bytes()
         assert drawn == figure(portrait)
-        for benchmark in SECONDS:
+        for benchmark in BUDGETS:
             assert benchmark.encode() in drawn
     assert b"simulated time (h)" in drawn
     assert b"test accuracy" in drawn
