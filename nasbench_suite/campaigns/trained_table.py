@@ -62,7 +62,7 @@ def source(
     """
     kept = list(trainings)
     failures = Counter(training.failure for training in kept if training.failure is not None)
-    machines = Counter(_machine(training.record) for training in kept if training.record)
+    machines = Counter(machine(training.record) for training in kept if training.record)
     archs = sorted({training.arch for training in kept}, key=space.index)
     place = {arch: row for row, arch in enumerate(archs)}
     runs = 1 + max(training.seed for training in kept)
@@ -169,7 +169,7 @@ def _lengths(epochs: int) -> list[int]:
     return found
 
 
-def _machine(record: Mapping[str, Any]) -> str:
+def machine(record: Mapping[str, Any]) -> str:
     """Return on what a training was made, in words."""
     hardware = record["hardware"]
     told = [f"{key} {hardware[key]}" for key in _HARDWARE if key in hardware]
