@@ -187,7 +187,7 @@ def build(
     paths = {path_of(kept, space, job): job for job in jobs}
     with alone(out):
         _claim(out, plan)
-        found = {path: read(path, space) for path in paths if path.exists()}
+        found = {path: read(path, space, job) for path, job in paths.items() if path.exists()}
         failed = sum(training.failure is not None for training in found.values())
         if progress is not None:
             progress(len(found), len(jobs), failed)
@@ -350,13 +350,26 @@ def path_of(out: Path, space: Space, job: Job) -> Path:
     return out / f"{space.index(job.arch):06d}-{job.seed}.json"
 
 
-def read(path: Path, space: Space) -> trained.Training:
-    """Return the training of a file.
+def read(path: Path, space: Space, job: Job) -> trained.Training:
+    """Return the training of a file, which is that of a job.
 
     Raises:
         DamagedInput: it holds none.
+        InvalidSetting: it holds another one, such as a file from another folder.
     """
-    return trained.from_json(path.read_text("utf-8"), space, str(path))
+    # Bytes that are no text are no JSON either.
+    found = trained.from_json(path.read_text("utf-8", "replace"), space, str(path))
+    if (found.arch, found.seed) != (job.arch, job.seed):
+        raise InvalidSetting(
+            f"{path} is of {space.format(found.arch)}, seed {found.seed}, and not of {job}: remove "
+            "it, and it is made again"
+        )
+    asked = {"recipe_sha256": job.recipe.digest, "data_sha256": job.data_sha256}
+    # Of a training of which nothing came back nothing else is known.
+    known = found.record or found.failure is None
+    if known and any(found.record.get(key) != value for key, value in asked.items()):
+        raise InvalidSetting(f"{path} is of another recipe or other data: name another folder")
+    return found
 
 
 def _lost(space: Space, job: Job, why: str) -> str:

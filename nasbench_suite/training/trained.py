@@ -93,6 +93,8 @@ def from_json(text: str, space: Space, origin: str) -> Training:
         }
         if curves.keys() != {*METRICS, *COSTS} or len({*map(len, curves.values())}) != 1:
             raise ValueError("its curves are not whole")
+        if not isinstance(content["record"], dict):
+            raise ValueError("its record is no table")
         return Training(
             space.name,
             space.parse(content["architecture"]),

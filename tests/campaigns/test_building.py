@@ -253,17 +253,38 @@ class TestBadInput:
         with pytest.raises(OutputError, match=r"holds something else \(mine\.txt\)"):
             made(tmp_path)
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "nasbench-training-0"}'])
+    @pytest.mark.parametrize(
+        "text", [b"", b"{", b"[]", b"\x93\xff", b'{"format": "nasbench-training-0"}']
+    )
     def test_a_damaged_training(self, built, tmp_path, text):
         shutil.copytree(built, tmp_path / "out")
         path = next((tmp_path / "out" / "trainings").iterdir())
-        path.write_text(text)
+        path.write_bytes(text)
         with pytest.raises(DamagedInput, match=rf"{path.name} is no training.*remove it"):
             made(tmp_path / "out")
         path.unlink()
         (tmp_path / "out" / "table").rename(tmp_path / "old")
         made(tmp_path / "out")
         assert trainings(tmp_path / "out") == trainings(built)
+
+    @pytest.mark.parametrize("key", ["recipe_sha256", "data_sha256"])
+    def test_a_training_of_another_question(self, built, tmp_path, key):
+        shutil.copytree(built / "trainings", tmp_path / "trainings")
+        shutil.copy(built / building.FILE, tmp_path)
+        path = next((tmp_path / "trainings").iterdir())
+        content = json.loads(path.read_text())
+        content["record"][key] = "0" * 64
+        path.write_text(json.dumps(content))
+        with pytest.raises(InvalidSetting, match=rf"{path.name} is of another recipe or other"):
+            made(tmp_path)
+
+    def test_a_training_under_another_name(self, built, tmp_path):
+        shutil.copytree(built / "trainings", tmp_path / "trainings")
+        shutil.copy(built / building.FILE, tmp_path)
+        one, other, *_ = sorted((tmp_path / "trainings").iterdir())
+        shutil.copy(one, other)
+        with pytest.raises(InvalidSetting, match=rf"{other.name} is of .* and not of .*remove it"):
+            made(tmp_path)
 
     def test_a_space_without_networks(self, tmp_path):
         for space in ("hwgpt_s", "nasbench_nlp"):
