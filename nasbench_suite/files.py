@@ -6,6 +6,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,20 @@ RUNS: Final = "runs"
 LOCK: Final = ".lock"
 PART: Final = ".part"
 """How the name of a file ends while it is being written."""
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy raises at the bytes of an `.npz` file that is damaged, or is none.
+
+A single array is no context manager, and an archive may claim to be encrypted, or to be compressed
+in a way that nobody knows: errors of Python's own, and no `BadZipFile`.
+"""
 _ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 

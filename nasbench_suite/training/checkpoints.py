@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from nasbench_suite import files
 from nasbench_suite.core import DamagedInput, InvalidSetting
+from nasbench_suite.files import UNREADABLE
 
 FORMAT: Final = 1
 """The version of the file; another is refused."""
@@ -55,7 +55,7 @@ def read(path: Path, question: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
             arrays: dict[str, NDArray[Any]] = {name: stored[name] for name in stored.files}
         header: dict[str, Any] = json.loads(arrays.pop(_HEADER).tobytes())
         version = header["format"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, *UNREADABLE) as error:
         raise DamagedInput(
             f"{path} is no readable checkpoint ({error}): remove it to train from the start"
         ) from None

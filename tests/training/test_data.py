@@ -1,5 +1,6 @@
 """Data sets: what is loaded, how it is split, and what is refused."""
 
+import io
 import json
 import pickle
 from hashlib import md5
@@ -199,6 +200,23 @@ def test_faulty_folders(tmp_path):
     wide.write_bytes(b"no image")
     with pytest.raises(DamagedInput, match=r"0\.png is no readable image"):
         training.load(tmp_path)
+    Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(wide)
+    with pytest.raises(DamagedInput, match=r"0\.png is no readable image: .* more than 8 bits"):
+        training.load(tmp_path)
+
+
+@pytest.mark.parametrize("error", [SyntaxError, Image.DecompressionBombError])
+def test_whatever_an_image_raises(tmp_path, monkeypatch, error):
+    """Pillow raises these of some damaged files."""
+    for split in ("train", "test"):
+        save(tmp_path, split, ["a", "b"])
+
+    def convert(image, mode):
+        raise error("broken")
+
+    monkeypatch.setattr(Image.Image, "convert", convert)
+    with pytest.raises(DamagedInput, match=r"0\.png is no readable image: broken"):
+        training.load(tmp_path)
 
 
 def test_arrays(tmp_path):
@@ -242,6 +260,8 @@ LABELS = np.arange(10) % 2
         ({"images": GOOD, "labels": LABELS - 1}, "has the label -1"),
         ({"images": GOOD, "labels": LABELS / 2}, "labels of type float64"),
         ({"images": GOOD, "labels": LABELS.astype(str)}, "labels"),
+        ({"images": GOOD, "labels": LABELS[0]}, r"labels have the shape \(\)"),
+        ({"images": GOOD, "labels": LABELS + np.inf}, "no whole numbers"),
         ({"images": GOOD[:0], "labels": LABELS[:0]}, "classes"),
         ({"images": np.array([None] * 10), "labels": LABELS}, "no readable"),
     ],
@@ -258,7 +278,13 @@ def test_damaged_arrays(tmp_path):
     path = tmp_path / "cut.npz"
     np.savez(path, images=GOOD, labels=LABELS)
     content = path.read_bytes()
-    for damaged in (b"", b"nothing", content[:-30], content[:200]):
+    member = content.rindex(b"PK\x01\x02")
+    encrypted, packed = bytearray(content), bytearray(content)
+    encrypted[member + 8], packed[member + 10] = 1, 99
+    single = io.BytesIO()
+    np.save(single, GOOD)
+    lies = (bytes(encrypted), bytes(packed), single.getvalue())
+    for damaged in (b"", b"nothing", content[:-30], content[:200], *lies):
         path.write_bytes(damaged)
         with pytest.raises(DamagedInput, match=r"cut\.npz is no readable"):
             training.load(path)

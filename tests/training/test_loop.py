@@ -183,7 +183,9 @@ def test_a_checkpoint_of_another_version_is_refused(kept, tmp_path, space, digit
 def test_a_damaged_checkpoint_is_refused(kept, tmp_path, space, digits):
     path = tmp_path / "cut.npz"
     content = kept.read_bytes()
-    for damaged in (b"", b"nothing", content[: len(content) // 2], content[:-3]):
+    unknown = bytearray(content)
+    unknown[content.rindex(b"PK\x01\x02") + 10] = 99  # how it is compressed
+    for damaged in (b"", b"nothing", content[: len(content) // 2], content[:-3], bytes(unknown)):
         path.write_bytes(damaged)
         with pytest.raises(DamagedInput, match=r"cut\.npz is no readable checkpoint"):
             training.train(LIGHT, space, digits, recipe(epochs=1), seed=0, checkpoint=path)

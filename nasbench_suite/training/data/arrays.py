@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import DamagedInput, DataNotFound
+from nasbench_suite.files import UNREADABLE
 from nasbench_suite.training.data.images import Images, Pair, assemble, shuffled
 
 _PAIRS: Final = tuple((f"{split}_images", f"{split}_labels") for split in ("train", "val", "test"))
@@ -35,10 +35,12 @@ def load(path: Path) -> Images:
             arrays: dict[str, NDArray[Any]] = {name: stored[name] for name in stored.files}
     except OSError as error:
         raise DataNotFound(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DamagedInput(f"{path} is no readable .npz file of plain arrays: {error}") from None
     if set(arrays) == set(_SINGLE):
         images, labels = _pair(path, arrays, *_SINGLE)
+        if not labels.ndim:
+            raise DamagedInput(f"{path}: labels have the shape (), and must be (images,)")
         if len(images) != len(labels):
             raise DamagedInput(f"{path}: {len(images)} images, and {len(labels)} labels")
         order = shuffled(len(images), 0)
@@ -53,7 +55,7 @@ def load(path: Path) -> Images:
         )
     try:
         classes = 1 + max(int(labels.max(initial=0)) for _, labels in pairs)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DamagedInput(f"{path}: labels are no whole numbers") from None
     train, val, test = pairs
     return assemble(path.stem, classes, train, val, test)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from nasbench_suite.core import DamagedInput
 from nasbench_suite.training.data.images import Images, Pair, assemble, shuffled
@@ -85,8 +85,11 @@ def _image(file: Path) -> NDArray[Any]:
     """Return an image as (channels, height, width) of uint8, grey or of three colours."""
     try:
         with Image.open(file) as image:
+            if image.mode.startswith(("I", "F")):
+                # Their conversion cuts everything above 255 off.
+                raise ValueError("its shades are of more than 8 bits")
             grey = image.mode in ("1", "L", "LA")
             pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (OSError, ValueError, UnidentifiedImageError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DamagedInput(f"{file} is no readable image: {error}") from None
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
