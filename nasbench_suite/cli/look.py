@@ -14,6 +14,7 @@ import numpy as np
 from nasbench_suite import benchmarks, resources
 from nasbench_suite.cli import words
 from nasbench_suite.core import NotMeasured, Record
+from nasbench_suite.experiments.run import check_seed
 from nasbench_suite.files import write_whole
 from nasbench_suite.tables.layout import CARD, INDEX
 from nasbench_suite.tables.store import Table
@@ -151,7 +152,7 @@ def draw_curves(given: argparse.Namespace) -> None:
 
     table = benchmarks.load(given.benchmark)
     drawn = learning_curves(
-        table, given.archs, np.random.default_rng(given.seed), tuple(given.metric)
+        table, given.archs, np.random.default_rng(check_seed(given.seed)), tuple(given.metric)
     )
     write_whole(given.out, drawn)
     if given.json:
