@@ -167,6 +167,11 @@ def build(
     """
     space: Space = registry.load("spaces", space_name)
     images = data.load()
+    if not len(images.val.labels):
+        raise InvalidSetting(
+            f"{data.name} leaves no images to validate, and of those is what a search sees: split "
+            "it in another way"
+        )
     plan = Plan(
         space.name,
         data.name,

@@ -286,6 +286,17 @@ class TestBadInput:
         with pytest.raises(InvalidSetting, match=rf"{other.name} is of .* and not of .*remove it"):
             made(tmp_path)
 
+    def test_nothing_to_validate(self, tmp_path):
+        path = tmp_path / "whole.npz"
+        images, labels = np.zeros((4, 8, 8), np.uint8), np.arange(4)
+        counts = {"train": 4, "val": 0, "test": 4}
+        parts = {f"{split}_images": images[:count] for split, count in counts.items()}
+        parts |= {f"{split}_labels": labels[:count] for split, count in counts.items()}
+        np.savez(path, **parts)
+        with pytest.raises(InvalidSetting, match="leaves no images to validate"):
+            build("nasbench201", Data(str(path)), QUICK, archs=1, out=tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
     def test_a_space_without_networks(self, tmp_path):
         for space in ("hwgpt_s", "nasbench_nlp"):
             with pytest.raises(NoNetwork):

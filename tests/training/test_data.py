@@ -290,6 +290,12 @@ def test_damaged_arrays(tmp_path):
             training.load(path)
 
 
+def test_a_single_image_is_no_batch():
+    one = GOOD[:1, None], np.array([1])
+    with pytest.raises(DamagedInput, match="one image to train"):
+        assemble("one", 2, one, one, one)
+
+
 def test_what_assembles_must_agree():
     train = np.zeros((4, 1, 8, 8), np.uint8), np.arange(4)
     small = np.zeros((4, 1, 6, 6), np.uint8), np.arange(4)

@@ -98,6 +98,8 @@ def assemble(name: str, classes: int, train: Pair, val: Pair, test: Pair) -> Ima
     for split, (_, labels) in (("train", train), ("test", test)):
         if not len(labels):
             raise DamagedInput(f"{name} has no images to {split}")
+    if len(train[1]) < 2:
+        raise DamagedInput(f"{name} has one image to train: batches are normalised by two or more")
     mean, std = _statistics(train[0])
     first, second, third = (
         Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in (train, val, test)
