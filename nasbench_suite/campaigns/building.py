@@ -146,7 +146,7 @@ def build(
         repeat: so many of the architectures, drawn at random, have `repeats` trainings.
         repeats: at least `seeds`.
         out: the folder of the trainings and of the table; one that holds part of them goes on.
-        name: of the table; by default `<space>_<data>`.
+        name: of the table; by default `<space>_<data>`, of a path its last part.
         notes: what the card says besides, such as how the recipe was chosen.
         devices: as in `training.devices`; each process takes one, by its turn.
         executor: makes the trainings; by default this process.
@@ -215,7 +215,7 @@ def build(
             space,
             recipe,
             images,
-            name=name or f"{space.name}_{data.name}",
+            name=name or f"{space.name}_{images.name}",
             folder=kept,
             notes=notes,
             canonical=plan.archs != "all",

@@ -129,6 +129,13 @@ class TestTable:
 
 
 class TestInterruption:
+    def test_data_of_a_path_name_it_by_their_own_name(self, tmp_path):
+        images = np.arange(20 * 64, dtype=np.uint8).reshape(20, 8, 8)
+        np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(20) % 2)
+        data, short = Data(str(tmp_path / "mine.npz")), recipe("quick", {"epochs": 1})
+        folder = build("nasbench201", data, short, archs=1, out=tmp_path / "out")
+        assert Table.open(folder).name == "nasbench201_mine"
+
     def test_processes_make_the_same(self, built, tmp_path):
         with processes(2) as pool:
             made(tmp_path / "out", executor=pool)
