@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its customary name
 
 from nasbench_suite import settings
-from nasbench_suite.core import Arch, DamagedInput
+from nasbench_suite.core import Arch, DamagedInput, InvalidSetting
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.training import augment, checkpoints
 from nasbench_suite.training.average import Average
@@ -38,6 +38,8 @@ _CHUNK: Final = 1 << 24
 """How many pixels are augmented together: 64 MB as float32."""
 _PIXELS: Final = {"cpu": 1 << 17, "cuda": 1 << 21}
 """How many are evaluated together: what a core's cache holds, or what keeps a GPU busy."""
+_COMPILER: Final = ("torch._dynamo.", "torch._inductor.")
+"""Where errors of `torch.compile` come from."""
 _NO_MEMORY: Final = ("out of memory", "not enough memory", "allocate memory")
 
 
@@ -198,6 +200,12 @@ class _Trainer:
             # Torch has an error of its own for a GPU, and tells of a CPU only in words.
             words = str(error).lower()
             if isinstance(error, RuntimeError) and not any(w in words for w in _NO_MEMORY):
+                if type(error).__module__.startswith(_COMPILER):
+                    raise InvalidSetting(
+                        "compile is true, and torch cannot compile here: "
+                        f"{str(error).partition(chr(10))[0]}: install what it misses, or set "
+                        "compile to false"
+                    ) from None
                 raise
             return f"out of memory in epoch {self.epochs + 1}"
         losses = [value for name, value in found.items() if name.endswith("_loss")]

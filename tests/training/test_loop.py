@@ -323,6 +323,14 @@ def test_bad_input(space, digits):
         training.train(darts.at(0), darts, digits, recipe(), seed=0)
 
 
+def test_without_a_compiler(space, digits, monkeypatch, tmp_path):
+    """What torch cannot compile is no fault of the network."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(InvalidSetting, match=r"torch cannot compile here: .*compiler"):
+        training.train(LIGHT, space, digits, recipe(compile=True), seed=0)
+
+
 def test_progress(space, digits):
     told = []
     result = training.train(
