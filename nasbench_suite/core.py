@@ -171,7 +171,23 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-UNITS: Final = ("", "%", "count", "nat", "s", "ms", "J", "mJ", "Wh", "kWh", "W", "g", "kg", "MB")
+UNITS: Final = (
+    "",
+    "%",
+    "count",
+    "nat",
+    "s",
+    "ms",
+    "J",
+    "mJ",
+    "Wh",
+    "kWh",
+    "W",
+    "g",
+    "kg",
+    "MB",
+    "images/s",
+)
 """In which metrics are measured: a quantity has one name everywhere; empty is without unit."""
 DIRECTIONS: Final = ("max", "min", "none")
 SPLITS: Final = ("train", "validation", "test", "validation+test")
