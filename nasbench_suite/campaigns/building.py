@@ -51,6 +51,8 @@ _CHECKPOINTS: Final = "checkpoints"
 _TABLE: Final = "table"
 _PATIENCE: Final = 24 * 3600.0
 _MOST: Final = 10**6
+MOST_SEEDS: Final = 1000
+"""How many trainings of an architecture can be asked for."""
 
 
 class Data(NamedTuple):
@@ -178,9 +180,9 @@ def build(
         images.digest,
         {"name": recipe.name, **recipe.values()},
         str(archs),
-        settings.at_least("seeds", seeds, 1),
+        settings.at_least("seeds", seeds, 1, MOST_SEEDS),
         settings.at_least("repeat", repeat, 0),
-        max(settings.at_least("repeats", repeats, 1), seeds),
+        max(settings.at_least("repeats", repeats, 1, MOST_SEEDS), seeds) if repeat else seeds,
     )
     skeleton(space, space.sample(np.random.default_rng(0)), recipe, **images.form)
     listed = _architectures(space, plan)
@@ -202,7 +204,10 @@ def build(
             # The network's fault is part of the table; a full disk, or data that differ, is not.
             if outcome.fault is not None and not isinstance(outcome.fault, FaultyStrategy):
                 raise outcome.fault
-            text = outcome.result or _lost(space, outcome.task, str(outcome.fault))
+            text = outcome.result or trained.to_json(
+                trained.failed(space, outcome.task.arch, outcome.task.seed, str(outcome.fault)),
+                space.format(outcome.task.arch),
+            )
             path = path_of(kept, space, outcome.task)
             keep(path, text, outcome.task)
             found[path] = trained.from_json(text, space, str(path))
@@ -256,8 +261,9 @@ def train_one(job: Job) -> str:
         )
     except NasbenchError:
         raise
-    except OSError as error:
-        # A machine's fault, which must not be written down as the network's.
+    except Exception as error:
+        # What a network can do wrong is told in its training: this is the machine's fault, or ours,
+        # and must not be written down as the network's.
         raise FailedRuns(
             f"{job} stopped, not by its own fault: {raised(error)}: mend that, and ask again"
         ) from None
@@ -326,6 +332,8 @@ def _trainings(listed: list[Arch], plan: Plan) -> Iterator[tuple[Arch, int]]:
 def _claim(out: Path, plan: Plan) -> None:
     """Write what a folder is to answer, or see that it is the same.
 
+    As long as nothing is trained, nothing is lost by another question.
+
     Raises:
         InvalidSetting: it is of another question.
         OutputError: it holds something else.
@@ -341,9 +349,12 @@ def _claim(out: Path, plan: Plan) -> None:
     try:
         before = json.loads(path.read_text("utf-8"))
         differing = sorted(key for key in asked if before.get(key) != asked[key])
+        begun = any(any((out / name).glob("*")) for name in (_TRAININGS, _CHECKPOINTS))
     except (ValueError, AttributeError) as error:
         raise DamagedInput(f"{path} is damaged ({error}): name another folder") from None
-    if differing:
+    if differing and not begun:
+        write_whole(path, json.dumps(asked, indent=2) + "\n")
+    elif differing:
         raise InvalidSetting(
             f"{out} was begun with another {' and '.join(differing)}: ask the same, or name "
             "another folder"
@@ -375,10 +386,3 @@ def read(path: Path, space: Space, job: Job) -> trained.Training:
     if known and any(found.record.get(key) != value for key, value in asked.items()):
         raise InvalidSetting(f"{path} is of another recipe or other data: name another folder")
     return found
-
-
-def _lost(space: Space, job: Job, why: str) -> str:
-    """Return the file of a training of which nothing came back."""
-    nothing: dict[str, tuple[float, ...]] = dict.fromkeys((*trained.METRICS, *trained.COSTS), ())
-    lost = trained.Training(space.name, job.arch, job.seed, nothing, why, {}, "")
-    return trained.to_json(lost, space.format(job.arch))

@@ -78,7 +78,7 @@ def source(
         raise DamagedInput(f"all trainings failed, the first: {kept[0].failure}: nothing is packed")
     graphs = [skeleton(space, arch, recipe, **images.form) for arch in archs]
     origin = f"{name}: recipe {recipe.name} on {images.name}"
-    lengths = _lengths(recipe.epochs)
+    lengths = _lengths(recipe)
     columns = [
         Column(
             images.name,
@@ -161,19 +161,21 @@ def _metrics(recipe: Recipe, images: Images) -> list[Metric]:
     ]
 
 
-def _lengths(epochs: int) -> list[int]:
-    """Return the training lengths that a search may choose, ascending."""
-    found = [epochs]
-    while found[0] // _STEP:
-        found.insert(0, found[0] // _STEP)
+def _lengths(recipe: Recipe) -> list[int]:
+    """Return the training lengths that a search may choose, ascending: networks are judged then."""
+    found = [recipe.epochs]
+    while shorter := found[0] // _STEP // recipe.eval_every * recipe.eval_every:
+        found.insert(0, shorter)
     return found
 
 
 def machine(record: Mapping[str, Any]) -> str:
     """Return on what a training was made, in words."""
-    hardware = record["hardware"]
-    told = [f"{key} {hardware[key]}" for key in _HARDWARE if key in hardware]
-    return ", ".join([*told, f"precision {record['precision']}"])
+    told = [
+        ", ".join(f"{key} {hardware[key]}" for key in _HARDWARE if key in hardware)
+        for hardware in (*record.get("earlier_hardware", ()), record["hardware"])
+    ]
+    return f"{' and then '.join(told)}, precision {record['precision']}"
 
 
 def _chance(final: Floats, graphs: Sequence[Any]) -> list[str]:
@@ -200,7 +202,8 @@ def _chance(final: Floats, graphs: Sequence[Any]) -> list[str]:
             tau = kendalltau(both[:, 0], both[:, 1]).statistic
             spread = float(np.std(both[:, 0] - both[:, 1]) / np.sqrt(2))
             told.append(
-                f"two trainings of {len(both):,} of them: Kendall's tau {tau:.3f}, standard "
+                f"two trainings of {len(both):,} of them, judged by the same images with the same "
+                f"noise: Kendall's tau {tau:.3f}, standard "
                 f"deviation of a training {spread:.2f} points"
             )
     return told

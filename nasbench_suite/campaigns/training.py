@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nasbench_suite import settings
-from nasbench_suite.campaigns.building import Data, Job, keep, path_of, read, train_one
+from nasbench_suite.campaigns.building import MOST_SEEDS, Data, Job, keep, path_of, read, train_one
 from nasbench_suite.core import Arch, InvalidArchitecture
 from nasbench_suite.files import alone
 from nasbench_suite.spaces.base import Space
@@ -44,7 +44,7 @@ def train_seeds(
         NoNetwork: architectures of this space are no networks of images.
         OutputError: another process trains there, or the folder cannot be written.
     """
-    count = settings.at_least("seeds", seeds, 1)
+    count = settings.at_least("seeds", seeds, 1, MOST_SEEDS)
     images = data.load()
     if not connected(skeleton(space, arch, recipe, **images.form)):
         raise InvalidArchitecture(

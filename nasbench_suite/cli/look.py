@@ -13,7 +13,7 @@ import numpy as np
 
 from nasbench_suite import benchmarks, resources
 from nasbench_suite.cli import words
-from nasbench_suite.core import NotMeasured, Record
+from nasbench_suite.core import InvalidSetting, NotMeasured, Record
 from nasbench_suite.experiments.run import check_seed
 from nasbench_suite.files import write_whole
 from nasbench_suite.tables.layout import CARD, INDEX
@@ -150,6 +150,8 @@ def draw_curves(given: argparse.Namespace) -> None:
     """Draw the learning curves of some architectures of a benchmark."""
     from nasbench_suite.reports.curves import learning_curves
 
+    if given.out.suffix != ".svg":
+        raise InvalidSetting(f"--out is {given.out}: the figure is an .svg")
     table = benchmarks.load(given.benchmark)
     drawn = learning_curves(
         table, given.archs, np.random.default_rng(check_seed(given.seed)), tuple(given.metric)

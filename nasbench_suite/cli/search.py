@@ -144,7 +144,8 @@ def _scores(summary: Any, page: Path | None, as_json: bool) -> None:
     rows = [asdict(score) for score in summary.scores]
     if not as_json:
         # What a line of a terminal holds; the rest is in the report.
-        rows = [{name: row[name] for name in _SHOWN} for row in rows]
+        shown = (*_SHOWN[:3], "epochs", *_SHOWN[3:]) if summary.axis == "epochs" else _SHOWN
+        rows = [{name: row[name] for name in shown} for row in rows]
     words.table(rows, as_json)
     if page is None:
         words.tell("no report: install the extra `report` (README), then call nasbench report DIR")

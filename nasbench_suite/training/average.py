@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from nasbench_suite.training.network import Network
 
 _START: Final = 10
-"""Steps until the average looks as far back as its decay says, about: before, less."""
+"""The first weights are drawn at random, and forgotten at first as if each of so many steps more
+counted alike."""
 
 
 class Average:

@@ -29,7 +29,7 @@ from nasbench_suite.training.devices import Energy, devices, hardware, precision
 from nasbench_suite.training.network import Network
 from nasbench_suite.training.recipes import Recipe
 from nasbench_suite.training.skeleton import skeleton
-from nasbench_suite.training.trained import COSTS, METRICS, Training
+from nasbench_suite.training.trained import COSTS, METRICS, Training, failed
 
 Progress = Callable[[int, Mapping[str, float]], None]
 """Is told, after each epoch, how many were trained and what the last one measured."""
@@ -82,7 +82,13 @@ def train(
     """
     place = devices(device)[0]
     with repeatable(place) as flags:
-        trainer = _Trainer(space, space.check(arch), images, recipe, seed, place, flags)
+        valid = space.check(arch)
+        try:
+            trainer = _Trainer(space, valid, images, recipe, seed, place, flags)
+        except (MemoryError, RuntimeError) as error:
+            if not _no_memory(error):
+                raise
+            return failed(space, valid, seed, "out of memory before the first epoch")
         if checkpoint is not None and checkpoint.exists():
             trainer.resume(checkpoint)
         kept = perf_counter()
@@ -141,6 +147,7 @@ class _Trainer:
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._energy = Energy(device)
         self._curves: dict[str, list[float]] = {name: [] for name in (*METRICS, *COSTS)}
+        self._earlier: list[dict[str, Any]] = []
         self._record = {
             "version": version("nasbench-suite"),
             "space": space.name,
@@ -155,6 +162,7 @@ class _Trainer:
             "connected": self._network.connected,
             "precision": str(self._dtype).removeprefix("torch."),
             "hardware": hardware(device),
+            "earlier_hardware": self._earlier,
             "flags": dict(flags),
         }
 
@@ -197,9 +205,7 @@ class _Trainer:
             if self._judges():
                 found |= self._judge("val") | self._judge("test")
         except (MemoryError, RuntimeError) as error:
-            # Torch has an error of its own for a GPU, and tells of a CPU only in words.
-            words = str(error).lower()
-            if isinstance(error, RuntimeError) and not any(w in words for w in _NO_MEMORY):
+            if not _no_memory(error):
                 if type(error).__module__.startswith(_COMPILER):
                     raise InvalidSetting(
                         "compile is true, and torch cannot compile here: "
@@ -330,7 +336,11 @@ class _Trainer:
             buffer = self._optimiser.state[parameter].get("momentum_buffer")
             if buffer is not None:
                 tensors[f"momentum/{number}"] = buffer
-        header = {"curves": self._curves, "scaler": self._scaler.state_dict()}
+        header = {
+            "curves": self._curves,
+            "scaler": self._scaler.state_dict(),
+            "machines": [*self._earlier, self._record["hardware"]],
+        }
         checkpoints.write(path, {**self._question(), **header}, tensors)
 
     def resume(self, path: Path) -> None:
@@ -351,11 +361,22 @@ class _Trainer:
                     self._optimiser.state[parameter]["momentum_buffer"] = kept
             self._scaler.load_state_dict(header["scaler"])
             curves = {name: [float(v) for v in header["curves"][name]] for name in self._curves}
+            earlier = [dict(machine) for machine in header["machines"]]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise DamagedInput(
                 f"{path} lacks part of the training ({error}): remove it to train from the start"
             ) from None
         self._curves = curves
+        if earlier[-1:] == [self._record["hardware"]]:
+            del earlier[-1]
+        self._earlier.extend(earlier)
+
+
+def _no_memory(error: Exception) -> bool:
+    """Return whether an error says that memory ran out."""
+    # Torch has an error of its own for a GPU, and tells of a CPU only in words.
+    told = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in told for words in _NO_MEMORY)
 
 
 def _cut(images: Tensor, labels: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -54,6 +54,12 @@ class Training:
         return values[-1] if values and self.failure is None else math.nan
 
 
+def failed(space: Space, arch: Arch, seed: int, why: str) -> Training:
+    """Return a training of which there is nothing."""
+    nothing: dict[str, tuple[float, ...]] = dict.fromkeys((*METRICS, *COSTS), ())
+    return Training(space.name, arch, seed, nothing, why, {}, "")
+
+
 def to_json(training: Training, arch: str) -> str:
     """Return a training as the text of a file; `arch` is how its space writes the architecture."""
     content = {
@@ -85,8 +91,13 @@ def from_json(text: str, space: Space, origin: str) -> Training:
     """
     try:
         content = json.loads(text)
-        if content["format"] != _FORMAT or content["space"] != space.name:
-            raise ValueError(f"its format is {content['format']} and its space {content['space']}")
+        if content["format"] != _FORMAT:
+            raise ValueError(f"its format is {content['format']}")
+        if content["space"] != space.name:
+            raise DamagedInput(
+                f"{origin} is a training of {content['space']}, not of {space.name}: name another "
+                "folder"
+            )
         curves = {
             name: tuple(math.nan if value is None else float(value) for value in values)
             for name, values in content["curves"].items()

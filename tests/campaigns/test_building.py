@@ -15,6 +15,7 @@ import pytest
 from nasbench_suite import Budget, registry, run
 from nasbench_suite.core import (
     DamagedInput,
+    FailedRuns,
     InvalidArchitecture,
     InvalidSetting,
     NoNetwork,
@@ -27,7 +28,7 @@ from nasbench_suite.tables.store import Table
 
 pytest.importorskip("torch", reason="trains for real: install the extra `train`")
 
-from nasbench_suite.campaigns import building
+from nasbench_suite.campaigns import building, trained_table
 from nasbench_suite.campaigns.building import Data, build
 from nasbench_suite.campaigns.training import train_seeds
 from nasbench_suite.training.recipes import recipe
@@ -214,6 +215,14 @@ def plan(**changes):
 
 
 class TestChoice:
+    @pytest.mark.parametrize(
+        ("epochs", "every", "lengths"),
+        [(12, 1, [1, 4, 12]), (4, 3, [4]), (27, 2, [2, 8, 27]), (1, 1, [1]), (200, 50, [50, 200])],
+    )
+    def test_lengths_are_those_at_which_networks_are_judged(self, epochs, every, lengths):
+        given = recipe("quick", {"epochs": epochs, "eval_every": every})
+        assert trained_table._lengths(given) == lengths
+
     def test_canonical_is_one_of_each_form(self):
         found = building._architectures(SPACE, plan(archs="canonical"))
         assert len(found) == 6_466
@@ -254,6 +263,44 @@ class TestBadInput:
         with pytest.raises(InvalidSetting, match="begun with another recipe"):
             build("nasbench201", DIGITS, recipe("quick", {"epochs": 4}), **ASKED, out=built)
         assert trainings(built) == before
+
+    def test_nothing_is_lost_by_another_question_before_the_first_training(self, tmp_path):
+        few = {"archs": 1, "seeds": 1}
+        with pytest.raises(InvalidSetting, match="fp16"):
+            build(
+                "nasbench201", DIGITS, recipe("quick", {"precision": "fp16"}), **few, out=tmp_path
+            )
+        one = recipe("quick", {"epochs": 1, "eval_draws": 1})
+        assert build("nasbench201", DIGITS, one, **few, out=tmp_path).is_dir()
+        with pytest.raises(InvalidSetting, match="begun with another archs"):
+            build("nasbench201", DIGITS, one, archs=2, seeds=1, out=tmp_path)
+
+    def test_a_training_of_another_space(self, tmp_path):
+        one = recipe("quick", {"epochs": 1, "eval_draws": 1})
+        build("nasbench201", DIGITS, one, archs=1, out=tmp_path)
+        (path,) = (tmp_path / "trainings").iterdir()
+        path.write_text(path.read_text().replace('"nasbench201"', '"nats_sss"', 1))
+        with pytest.raises(DamagedInput, match="is a training of nats_sss, not of nasbench201"):
+            build("nasbench201", DIGITS, one, archs=1, out=tmp_path)
+
+    @pytest.mark.parametrize("changes", [{"seeds": 10**9}, {"repeat": 1, "repeats": 10**9}])
+    def test_too_many_seeds(self, tmp_path, changes):
+        with pytest.raises(InvalidSetting, match="at most 1,000"):
+            made(tmp_path / "out", **changes)
+        assert not (tmp_path / "out").exists()
+
+    def test_what_no_network_can_do_wrong_is_not_written_down(self, tmp_path, monkeypatch):
+        """A fault of the machine or of the suite stops the build, which then goes on."""
+
+        def broken(*args, **kwargs):
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("nasbench_suite.training.train", broken)
+            with pytest.raises(FailedRuns, match="not by its own fault: RuntimeError: CUDA error"):
+                made(tmp_path)
+        assert not list((tmp_path / "trainings").glob("*"))
+        assert Table.open(made(tmp_path, archs=2, repeat=0)).rows == 2
 
     def test_a_folder_that_holds_something_else(self, tmp_path):
         (tmp_path / "mine.txt").write_text("mine")

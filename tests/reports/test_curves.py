@@ -114,5 +114,8 @@ def test_the_command(tmp_path, capsys):
     assert cli.main(["curves", "nasbench_macro/cifar10", "--out", str(out)]) == 2
     assert "holds no learning curves" in capsys.readouterr().err
     assert not out.exists()
+    wrong = ["curves", "nasbench201/cifar10", "--out", str(tmp_path / "curves.png")]
+    assert cli.main(wrong) == 2
+    assert "the figure is an .svg" in capsys.readouterr().err
     assert cli.main(["curves", "nasbench_macro/cifar10", "--seed", "-1", "--out", str(out)]) == 2
     assert "seed -1: it is a whole number" in capsys.readouterr().err

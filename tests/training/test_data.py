@@ -200,6 +200,18 @@ def test_faulty_folders(tmp_path):
     wide.write_bytes(b"no image")
     with pytest.raises(DamagedInput, match=r"0\.png is no readable image"):
         training.load(tmp_path)
+    (tmp_path / "train" / ".cache").mkdir()
+    wide.rename(tmp_path / "test" / "b" / "0.txt")
+    for left in (tmp_path / "test" / "b").glob("*.png"):
+        left.unlink()
+    with pytest.raises(DamagedInput, match=r"b holds no image file \(\.bmp"):
+        training.load(tmp_path)
+    (tmp_path / "test" / "b" / "more").mkdir()
+    with pytest.raises(DamagedInput, match="b holds the folder more: the files of a class lie"):
+        training.load(tmp_path)
+    (tmp_path / "test" / "b" / "more").rmdir()
+    with pytest.raises(InvalidSetting, match="says itself how it is split"):
+        training.load(tmp_path, splits="whole")
     Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(wide)
     with pytest.raises(DamagedInput, match=r"0\.png is no readable image: .* more than 8 bits"):
         training.load(tmp_path)
@@ -258,6 +270,7 @@ LABELS = np.arange(10) % 2
         ({"images": GOOD[..., None].repeat(4, 3), "labels": LABELS}, "of three channels"),
         ({"images": GOOD, "labels": LABELS * 0}, "has 1 classes"),
         ({"images": GOOD, "labels": LABELS - 1}, "has the label -1"),
+        ({"images": GOOD, "labels": LABELS * 2**40}, "has the label 1099511627776, and fewer"),
         ({"images": GOOD, "labels": LABELS / 2}, "labels of type float64"),
         ({"images": GOOD, "labels": LABELS.astype(str)}, "labels"),
         ({"images": GOOD, "labels": LABELS[0]}, r"labels have the shape \(\)"),

@@ -344,3 +344,35 @@ def test_paths_of_checkpoints_may_be_new(tmp_path, space, digits):
     path = Path(tmp_path, "deeply", "nested", "training.npz")
     training.train(LIGHT, space, digits, recipe(epochs=1), seed=0, checkpoint=path)
     assert path.is_file()
+
+
+def test_a_network_too_large_to_be_made_is_a_failed_training():
+    code = (
+        "import resource\n"
+        "train()  # so that all is imported\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
+        "recipe = training.recipe('quick', dict(epochs=1, channels=50_000))\n"
+        "result = training.train((3,) * 6, space, digits, recipe, seed=0)\n"
+        "print(result.failure)"
+    )
+    assert spawn(code).stdout == "out of memory before the first epoch\n"
+
+
+def test_every_machine_of_a_resumed_training_is_told(tmp_path, space, digits):
+    path = tmp_path / "state.npz"
+
+    def stop(epochs, measured):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(
+            LIGHT, space, digits, recipe(), seed=0, checkpoint=path, every=0, progress=stop
+        )
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        result = training.train(LIGHT, space, digits, recipe(), seed=0, checkpoint=path)
+    finally:
+        torch.set_num_threads(before)
+    assert result.record["hardware"]["threads"] == before + 1
+    assert [machine["threads"] for machine in result.record["earlier_hardware"]] == [before]

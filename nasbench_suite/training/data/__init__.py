@@ -12,7 +12,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nasbench_suite.core import DataNotFound, MissingExtra, UnknownName
+from nasbench_suite.core import DataNotFound, InvalidSetting, MissingExtra, UnknownName
 
 if TYPE_CHECKING:
     from nasbench_suite.training.data.images import Images
@@ -46,6 +46,7 @@ def load(
 
     Raises:
         UnknownName: there is no such data set or split.
+        InvalidSetting: the data set is not split in so many ways.
         DataNotFound: files are missing; the message says how to get them.
         DamagedInput: files are not what they should be.
         MissingExtra: a package is not installed.
@@ -67,6 +68,8 @@ def load(
         if error.name not in ("torch", "torchvision", "PIL", "sklearn"):
             raise
         raise MissingExtra(f"data set {name}", "train") from error
+    if source in _BY_PATH and splits is not None:
+        raise InvalidSetting(f"{name} says itself how it is split, and is not split by {splits}")
     given = {"folder": folder, "download": download, "splits": splits}
     found: Images = module.load(path) if source in _BY_PATH else module.load(**given)
     return found

@@ -57,6 +57,11 @@ def load(path: Path) -> Images:
         classes = 1 + max(int(labels.max(initial=0)) for _, labels in pairs)
     except (TypeError, ValueError, OverflowError):
         raise DamagedInput(f"{path}: labels are no whole numbers") from None
+    if classes > sum(len(labels) for _, labels in pairs):
+        raise DamagedInput(
+            f"{path} has the label {classes - 1}, and fewer images than that: labels count classes "
+            "from 0"
+        )
     train, val, test = pairs
     return assemble(path.stem, classes, train, val, test)
 

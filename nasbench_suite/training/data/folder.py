@@ -50,7 +50,9 @@ def load(path: Path) -> Images:
 
 
 def _folders(path: Path) -> list[str]:
-    return sorted(found.name for found in path.iterdir() if found.is_dir()) if path.is_dir() else []
+    """Return the names of the folders in a folder, sorted; hidden ones are no classes."""
+    found = path.iterdir() if path.is_dir() else ()
+    return sorted(entry.name for entry in found if entry.is_dir() and entry.name[0] != ".")
 
 
 def _read(path: Path, classes: list[str]) -> Pair:
@@ -59,9 +61,16 @@ def _read(path: Path, classes: list[str]) -> Pair:
             f"{path} holds the classes {', '.join(_folders(path)) or 'none'}, and train has "
             f"{', '.join(classes)}: each split needs a folder for each class"
         )
-    images, labels = [], []
+    images: list[NDArray[Any]] = []
+    labels: list[int] = []
     shape: tuple[int, ...] | None = None
     for label, name in enumerate(classes):
+        before = len(images)
+        nested = _folders(path / name)
+        if nested:
+            raise DamagedInput(
+                f"{path / name} holds the folder {nested[0]}: the files of a class lie side by side"
+            )
         for file in sorted((path / name).iterdir()):
             if file.suffix.lower() not in _SUFFIXES:
                 continue
@@ -74,8 +83,10 @@ def _read(path: Path, classes: list[str]) -> Pair:
                 )
             images.append(image)
             labels.append(label)
-    if not images:
-        raise DamagedInput(f"{path} holds no image file ({', '.join(sorted(_SUFFIXES))})")
+        if len(images) == before:
+            raise DamagedInput(
+                f"{path / name} holds no image file ({', '.join(sorted(_SUFFIXES))})"
+            )
     if any(len(image) == 3 for image in images):
         images = [np.repeat(image, 3, 0)[:3] if len(image) == 1 else image for image in images]
     return np.stack(images), np.asarray(labels)

@@ -79,7 +79,7 @@ class Recipe:
     channels_last: bool
     """Whether the channels of a pixel lie side by side in memory."""
     compile: bool
-    """Whether `torch.compile` is used; it pays off after minutes, not seconds."""
+    """Whether `torch.compile` is used; it takes a minute of the first epoch's seconds."""
 
     def values(self) -> dict[str, Any]:
         """Return the hyperparameters by name."""
@@ -92,8 +92,8 @@ class Recipe:
         return sha256(text.encode()).hexdigest()
 
 
-def _count(least: int) -> Callable[[str, Any], int]:
-    return lambda name, value: settings.at_least(name, value, least, _MOST)
+def _count(least: int, most: int = _MOST) -> Callable[[str, Any], int]:
+    return lambda name, value: settings.at_least(name, value, least, most)
 
 
 def _share(name: str, value: Any) -> float:
@@ -111,7 +111,12 @@ def _positive(name: str, value: Any) -> float:
 
 
 def _not_negative(name: str, value: Any) -> float:
-    return 0.0 if value == 0 and not isinstance(value, bool) else _positive(name, value)
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    try:
+        return _positive(name, value)
+    except InvalidSetting:
+        raise InvalidSetting(f"{name} is {shown(value)}: it is 0 or more, and finite") from None
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -126,7 +131,7 @@ def _word(*known: str) -> Callable[[str, Any], str]:
 
 _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "channels": _count(0),
-    "cells": _count(0),
+    "cells": _count(0, 1000),
     "epochs": _count(1),
     "batch": _count(2),
     "learning_rate": _positive,
