@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from nasbench_suite.training.network import Network
 
-_START: Final = 10
-"""The first weights are drawn at random, and forgotten at first as if each of so many steps more
-counted alike."""
+_SHARE: Final = 9
+"""At first the average looks back over one in so many of the steps so far, so that the random
+weights of the beginning do not stay in it."""
 
 
 class Average:
@@ -44,7 +44,7 @@ class Average:
     @torch.no_grad()
     def follow(self, steps: int) -> None:
         """Take over a share of the weights that the network has after so many steps."""
-        decay = min(self._decay, steps / (steps + _START - 1))
+        decay = min(self._decay, steps / (steps + _SHARE))
         torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
 
 
