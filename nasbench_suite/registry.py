@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 KINDS: Final = {"spaces": "space", "strategies": "strategy", "surrogates": "surrogate"}
-_NOT_A_NAME: Final = frozenset({"base"})
+# Files of a kind's folder that are no member of the kind.
+_NOT_A_NAME: Final = frozenset({"base", "evaluate", "splits"})
 # Where users' files lay that were run in this process.
 _FOLDERS: Final[set[Path]] = set()
 

@@ -53,20 +53,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    def verb(name: str, module: str, function: str, text: str) -> argparse.ArgumentParser:
-        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.add_argument("--json", action="store_true", help="print JSON")
-        sub.set_defaults(verb=(module, function))
-        return sub
-
+    verb = _verbs(verbs)
     _add_look(verb)
     _add_search(verb)
     _add_train(verb)
+    text = "judge learned predictors of a metric"
+    surrogate = verbs.add_parser("surrogate", help=text, description=_sentence(text))
+    _add_surrogate(_verbs(surrogate.add_subparsers(required=True, metavar="VERB")))
     return parser
 
 
 _Verb = Callable[[str, str, str, str], argparse.ArgumentParser]
+
+
+def _verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> _Verb:
+    """Return what adds a verb: its name, the module and function that do it, and a text."""
+
+    def verb(name: str, module: str, function: str, text: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=_sentence(text))
+        sub.add_argument("--json", action="store_true", help="print JSON")
+        sub.set_defaults(verb=(module, function))
+        return sub
+
+    return verb
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
 
 
 def _add_look(verb: _Verb) -> None:
@@ -163,6 +176,43 @@ def _add_train(verb: _Verb) -> None:
     )
     _add_training(sub)
     _add_where(sub)
+
+
+def _add_surrogate(verb: _Verb) -> None:
+    sub = verb("evaluate", "surrogate", "evaluate", "judge a family of surrogates on a table")
+    sub.add_argument("family", help="such as mlp_ensemble, or a file of your own")
+    sub.add_argument("--table", required=True, metavar="T", help="such as nasbench201/cifar10")
+    sub.add_argument("--metric", metavar="M", help="default: the reported one")
+    sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
+    sub.add_argument("--train", required=True, metavar="N,N", help="to how many it is fitted")
+    sub.add_argument("--trials", type=int, default=10, metavar="K", help="of each size (10)")
+    sub.add_argument("--test", type=int, metavar="N", help="tested on so many; default: all others")
+    sub.add_argument(
+        "--split",
+        choices=("random", "top", "mutated", "strategies", "official"),
+        default="random",
+        help="test at random (default), above a quantile, on mutations, on what a strategy visits "
+        "that was left out, or as the table says",
+    )
+    sub.add_argument("--quantile", type=float, default=0.9, metavar="Q", help="of top (0.9)")
+    sub.add_argument(
+        "--parents", type=int, metavar="N", help="of mutated: of the N best trained on; all"
+    )
+    sub.add_argument(
+        "--strategies", metavar="A,B,C", help="of strategies; default: five quick ones"
+    )
+    sub.add_argument(
+        "--evaluations", type=int, default=500, metavar="N", help="of strategies: of each run (500)"
+    )
+    sub.add_argument("--drop-missing", action="store_true", help="leave out what has no value")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the family, or preset=NAME; may be repeated",
+    )
+    sub.add_argument("--out", type=Path, metavar="DIR", help="keeps every trial, and goes on there")
 
 
 def _add_training(sub: argparse.ArgumentParser) -> None:

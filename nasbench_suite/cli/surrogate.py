@@ -1,0 +1,81 @@
+"""The verbs of learned predictors."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from nasbench_suite.campaigns.judging import Average, Judged, averages, judge
+from nasbench_suite.campaigns.splitting import STRATEGIES, Splitting
+from nasbench_suite.cli import words
+from nasbench_suite.core import InvalidSetting
+
+
+def evaluate(given: argparse.Namespace) -> None:
+    """Judge a family of surrogates on a table, and print every measure."""
+    rows = judge(
+        given.family,
+        given.table,
+        given.metric,
+        train=_sizes(given.train),
+        trials=given.trials,
+        splitting=Splitting(
+            kind=given.split,
+            test=given.test,
+            quantile=given.quantile,
+            parents=given.parents,
+            strategies=STRATEGIES
+            if given.strategies is None
+            else tuple(words.names(given.strategies)),
+            evaluations=given.evaluations,
+        ),
+        settings=words.settings(given.set, None, given.family).get(given.family),
+        epochs=given.epochs,
+        drop_missing=given.drop_missing,
+        out=given.out,
+        progress=words.Progress("trials"),
+        tell=words.tell,
+    )
+    if given.json:
+        print(words.to_json([row.row() for row in rows]))
+    else:
+        _show(rows)
+
+
+def _sizes(text: str) -> list[int]:
+    """Return the training sizes of a list with commas.
+
+    Raises:
+        InvalidSetting: one is no whole number.
+    """
+    try:
+        return [int(word) for word in words.names(text)]
+    except ValueError:
+        raise InvalidSetting(
+            f"--train {text!r}: write whole numbers with commas, such as 100,400,1000"
+        ) from None
+
+
+def _show(rows: Sequence[Judged]) -> None:
+    """Print a line a measure and a column a training size, for each left-out strategy."""
+    found = averages(rows)
+    first = rows[0]
+    print(
+        f"{first.family} on {first.table}, {first.metric}, split {first.split}: mean over "
+        f"{found[0].trials} trials" + (" ± 95 % interval" if found[0].trials > 1 else "")
+    )
+    for left_out in dict.fromkeys(average.left_out for average in found):
+        if left_out is not None:
+            print(f"\ntested on what {left_out} visits")
+        part = [average for average in found if average.left_out == left_out]
+        columns = [("train", *(f"{average.train:,}" for average in part))]
+        columns += [(name, *(_cell(average, name) for average in part)) for name in part[0].mean]
+        words.columns(columns)
+
+
+def _cell(average: Average, name: str) -> str:
+    mean, reach = average.mean[name], average.reach[name]
+    if math.isnan(mean):
+        return "–"
+    return f"{mean:.4g}" if math.isnan(reach) else f"{mean:.4g} ± {reach:.2g}"
