@@ -315,8 +315,8 @@ def _read(path: Path, trial: int, left_out: str | None, size: int) -> Judged:
     try:
         row = json.loads(path.read_text("utf-8"))
         measures = Measures(*(float(row.pop(name)) for name in Measures._fields))
-        seconds = {name: float(row.pop(name)) for name in _SECONDS}
-        found = Judged(**row, measures=measures, **seconds)
+        row |= {name: float(row[name]) for name in _SECONDS}
+        found = Judged(**row, measures=measures)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedInput(f"{path} is damaged ({error}): remove it, and ask again") from None
     if (found.trial, found.left_out, found.train) != (trial, left_out, size):

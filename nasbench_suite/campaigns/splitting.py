@@ -21,6 +21,7 @@ from nasbench_suite.surrogates.evaluate import Direction
 from nasbench_suite.surrogates.splits import (
     Split,
     finder,
+    forms_split,
     given_split,
     left_out_split,
     mutated_split,
@@ -30,7 +31,7 @@ from nasbench_suite.surrogates.splits import (
 from nasbench_suite.tables.card import read_card
 from nasbench_suite.tables.store import Table
 
-SPLITS: Final = ("random", "top", "mutated", "strategies", "official")
+SPLITS: Final = ("random", "forms", "top", "mutated", "strategies", "official")
 STRATEGIES: Final = (
     "local_search",
     "q_learning",
@@ -169,6 +170,8 @@ class Splitter:
             return self._official(size, rng)
         if how.kind == "random":
             return random_split(len(known.y), size, rng, test=how.test)
+        if how.kind == "forms":
+            return forms_split(known.archs, known.table.space, size, rng, test=how.test)
         if how.kind == "top":
             return top_split(
                 known.y,

@@ -189,10 +189,10 @@ def _add_surrogate(verb: _Verb) -> None:
     sub.add_argument("--test", type=int, metavar="N", help="tested on so many; default: all others")
     sub.add_argument(
         "--split",
-        choices=("random", "top", "mutated", "strategies", "official"),
+        choices=("random", "forms", "top", "mutated", "strategies", "official"),
         default="random",
-        help="test at random (default), above a quantile, on mutations, on what a strategy visits "
-        "that was left out, or as the table says",
+        help="test at random (default), on no copies, above a quantile, on mutations, on what a "
+        "strategy visits that was left out, or as the table says",
     )
     sub.add_argument("--quantile", type=float, default=0.9, metavar="Q", help="of top (0.9)")
     sub.add_argument(

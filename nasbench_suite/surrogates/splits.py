@@ -74,6 +74,37 @@ def random_split(
     return Split(order[:train], order[count - rest :])
 
 
+def forms_split(
+    archs: Sequence[Arch],
+    space: Space,
+    train: int,
+    rng: np.random.Generator,
+    *,
+    test: int | None = None,
+) -> Split:
+    """Return a random split that tests on no copy of what is trained on.
+
+    Copies are architectures of one canonical form: what was measured of one tells the other, so a
+    random split asks in part for what is known.
+
+    Args:
+        archs: every architecture, (n,).
+        space: whose canonical forms are meant.
+        train: how many are trained on.
+        rng: draws them.
+        test: how many are tested on; all that are no copy if not given.
+
+    Raises:
+        InvalidSetting: there are not so many.
+    """
+    _sizes(len(archs), train, LEAST, "in all")
+    chosen = rng.permutation(len(archs))[:train]
+    forms = [space.canonical(arch) for arch in archs]
+    known = {forms[place] for place in chosen}
+    fresh = np.flatnonzero([form not in known for form in forms])
+    return _of_two(chosen, fresh, train, test, rng, "architectures that are no copies")
+
+
 def top_split(
     y: Floats,
     train: int,
