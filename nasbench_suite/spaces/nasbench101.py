@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _cells101 as cells101
+from nasbench_suite.spaces import _live101 as live101
 from nasbench_suite.spaces._cells101 import EDGES, LABELLINGS, MAX_EDGES, VERTICES
 from nasbench_suite.spaces.base import Numbered
 
@@ -302,6 +303,10 @@ class Nasbench101(Numbered):
         labels = genes[:, len(EDGES) :, None] == np.arange(len(OPERATIONS))
         operations = (labels & (alive[:, :, None] == 1)).reshape(len(genes), 15)
         return np.concatenate([edges, operations], axis=1).astype(np.float64)
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """What lies on the paths from input to output; `_live101` says which columns."""
+        return live101.features(*np.divmod(genes @ np.array(self._weights), LABELLINGS))
 
     def _encode_path(self, genes: Ints) -> Floats:
         """Which sequences of operations lead from the input to the output, 364 features.

@@ -94,6 +94,10 @@ class Nasbench1014v(Sparse):
         labels = range(len(EDGES) + 3 * (VERTICES - 4), len(EDGES) + 3 * (VERTICES - 2))
         return self._seven.encode(self._wide(genes), "adjacency")[:, [*edges, *labels]]
 
+    def _encode_live(self, genes: Ints) -> Floats:
+        """What lies on the paths from input to output, as `nasbench101` has it."""
+        return self._seven.encode(self._wide(genes), "live")
+
     def _encode_path(self, genes: Ints) -> Floats:
         """Which sequences of operations lead from the input to the output, 13 features."""
         return self._seven.encode(self._wide(genes), "path")[:, :_PATHS]

@@ -15,6 +15,7 @@ import numpy as np
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces import _live201 as live201
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -177,6 +178,10 @@ class Nasbench201(Space):
         present = genes != _NONE
         operations = np.eye(5)[genes][:, :, 1:].reshape(len(genes), 4 * len(EDGES))
         return np.concatenate([present, operations], axis=1).astype(np.float64)
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """What lies on the paths from input to output; `_live201` says which columns."""
+        return live201.features(genes)
 
     def _encode_path(self, genes: Ints) -> Floats:
         """Which sequences of operations lead from the input to the output.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces import _live201 as live201
 from nasbench_suite.spaces._transbench101 import WIDTH, network
 from nasbench_suite.spaces.base import Space
 
@@ -71,6 +72,10 @@ class Transbench101Micro(Space):
             return nodes[-1]
 
         return network(_MODULES, cell, classes=classes, size=size)
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """What lies on the paths from input to output; `_live201` says which columns."""
+        return live201.features(genes)
 
 
 def _edge(net: Graph, operation: int, source: int, channels: int, stride: int) -> int:
