@@ -7,10 +7,16 @@ GATECH-EIC/HW-NAS-Bench, which has the networks for CIFAR too. 9^22, about 10^21
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import accumulate
 from typing import Final
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._layers import along_chain, cost, packed
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = (
@@ -50,6 +56,10 @@ _BLOCKS: Final = (
 )
 """Kernel, expansion and groups of the operations but the last."""
 _SKIP: Final = _NUMBERS["skip"]
+_STARTS: Final = tuple(accumulate(LAYERS[:-1], initial=0))
+"""The first layer of each stage."""
+_CLASSES, _SIZE = 1000, 224
+"""Of ImageNet, for which features have the costs."""
 
 
 class Fbnet(Space):
@@ -94,6 +104,39 @@ class Fbnet(Space):
         x = net.global_avg_pool(net.conv_bn_relu(x, head, 1))
         net.linear(x, classes)
         return net
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """Each layer's choice as numbers, sums over the stages, and log costs, 147 features.
+
+        Of a layer: whether it is there, expansion, kernels of 5x5, groups, and expansion x kernels
+        of 5x5; all are 0 for a skip. Skips that do nothing stand last in their stage. Costs are the
+        parameters and FLOPs on ImageNet.
+        """
+        table, fixed = _choices()
+        return along_chain(table, packed(genes, _STARTS, _SKIP), starts=_STARTS, fixed=fixed)
+
+
+@cache
+def _choices() -> tuple[Floats, NDArray[np.float64]]:
+    """Return what `along_chain` reads: a row for each layer and operation, and the other costs."""
+    table = np.zeros((sum(LAYERS), len(OPERATIONS), 2 + 5))
+    strides, stem, _ = _IMAGENET
+    width, size = WIDTHS[0], _SIZE // stem
+    for start, layers, channels, first in zip(_STARTS, LAYERS, WIDTHS, strides, strict=True):
+        for layer in range(start, start + layers):
+            stride = first if layer == start else 1
+            for gene in range(len(OPERATIONS)):
+
+                def build(net: Graph) -> None:
+                    _layer(net, 0, gene, channels, stride)
+
+                table[layer, gene, :2] = cost(build, channels=width, size=size)
+            width, size = channels, -(-size // stride)
+    for gene, (kernel, expansion, groups) in enumerate(_BLOCKS):
+        wide = kernel == 5
+        table[:, gene, 2:] = (1, expansion, wide, groups - 1, expansion * wide)
+    net = Fbnet().graph((0,) * sum(LAYERS), classes=_CLASSES, size=_SIZE)
+    return table, np.array([net.params, net.flops]) - table[:, 0, :2].sum(axis=0)
 
 
 def _layer(net: Graph, source: int, gene: int, channels: int, stride: int) -> int:

@@ -14,11 +14,17 @@ global pooling, and leave out the biases of linear layers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import product
+from math import log
 from typing import Any, Final
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._layers import along_chain, cost
 from nasbench_suite.spaces.base import Space
 
 EXPANSIONS: Final = (1, 4, 6)
@@ -34,6 +40,8 @@ WIDTHS: Final = (16, 24, 40, 80, 112, 192, 320)
 """Channels of each block's result."""
 
 _STEM, _HEAD = 32, 1280
+_CLASSES, _SIZE = 1000, 224
+"""Of ImageNet, for which features have the costs."""
 _LETTERS: Final = ("e", "k", "l", "se")
 _CHOICES: Final[tuple[tuple[tuple[int, ...], ...], ...]] = tuple(
     (EXPANSIONS, KERNELS, layers, SQUEEZES) for layers in LAYERS
@@ -49,6 +57,8 @@ _TEXTS: Final = tuple(
     }
     for choices in _CHOICES
 )
+_DIGITS: Final = np.array([16, 8, 2, 1])
+"""What each gene of a block is worth in its code."""
 _GENES: Final = tuple({text: genes for genes, text in texts.items()} for texts in _TEXTS)
 
 
@@ -125,6 +135,18 @@ class Mnasnet(Space):
         net.linear(x, classes)
         return net
 
+    def _encode_live(self, genes: Ints) -> Floats:
+        """Each block's choices as numbers, their sums, and log costs, 7 x 15 + 15 + 2 features.
+
+        Of a block: whether it expands by 1, by 4, by 6, has kernels of 5x5, one, two, three layers;
+        the layers, squeeze and excite, the logarithm of the expansion, and the products expansion x
+        layers, that of 5x5 kernels, kernel x layers, expansion x squeeze, and that x layers. Costs
+        are the parameters and FLOPs on ImageNet.
+        """
+        codes = genes.reshape(-1, len(WIDTHS), len(_LETTERS)) @ _DIGITS
+        table, fixed = _blocks()
+        return along_chain(table, codes, starts=(0,), fixed=fixed)
+
 
 def _named() -> list[tuple[str, tuple[int, ...]]]:
     """Return Accel-NASBench's name of each gene, and its values."""
@@ -133,6 +155,29 @@ def _named() -> list[tuple[str, tuple[int, ...]]]:
         for block, choices in enumerate(_CHOICES)
         for letter, values in zip(_LETTERS, choices, strict=True)
     ]
+
+
+@cache
+def _blocks() -> tuple[Floats, NDArray[np.float64]]:
+    """Return what `along_chain` reads: a row for each block and code, and the other costs."""
+    table = np.zeros((len(WIDTHS), 48, 2 + 15))
+    width, size = _STEM, _SIZE // 2
+    for block, (stride, channels) in enumerate(zip(STRIDES, WIDTHS, strict=True)):
+        for genes in product(*map(range, map(len, _CHOICES[block]))):
+            e, k, n, s = (values[g] for values, g in zip(_CHOICES[block], genes, strict=True))
+
+            def build(net: Graph) -> None:
+                x = 0
+                for layer in range(n):
+                    x = _layer(net, x, channels, e, k, 1 if layer else stride, squeezes=bool(s))
+
+            indicators = (e == 1, e == 4, e == 6, k == 5, n == 1, n == 2, n == 3)
+            numbers = (n, s, log(e), e * n, e * n * (k == 5), k * n, e * s, e * s * n)
+            costs = cost(build, channels=width, size=size)
+            table[block, _DIGITS @ genes] = (*costs, *indicators, *numbers)
+        width, size = channels, -(-size // stride)
+    net = Mnasnet().graph((0,) * len(Mnasnet.genes), classes=_CLASSES, size=_SIZE)
+    return table, np.array([net.params, net.flops]) - table[:, 0, :2].sum(axis=0)
 
 
 def _layer(

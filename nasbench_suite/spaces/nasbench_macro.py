@@ -7,10 +7,15 @@ the first layer of its stage does nothing, so that they are 3,969 networks.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._layers import along_chain, cost, packed
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = ("identity", "mb3_k3", "mb6_k5")
@@ -23,6 +28,8 @@ _BLOCKS: Final = {1: (3, 3), 2: (6, 5)}
 """Expansion and kernel of the mobile blocks, by symbol."""
 _GENES: Final = {str(symbol): symbol for symbol in range(3)}
 _STEM, _HEAD = 32, 1280
+_CLASSES, _SIZE = 10, 32
+"""Of CIFAR-10, for which features have the costs."""
 
 
 class NasbenchMacro(Space):
@@ -79,6 +86,37 @@ class NasbenchMacro(Space):
         x = net.global_avg_pool(_conv_bn_relu(net, x, _HEAD, 1))
         net.linear(x, classes)
         return net
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """Which block each layer is, how many each stage has, and log costs, 8 x 2 + 3 x 2 + 2.
+
+        Idle layers stand last in their stage. Costs are the parameters and FLOPs on CIFAR-10.
+        """
+        table, fixed = _choices()
+        starts = [start for start, _ in STAGES]
+        return along_chain(table, packed(genes, starts, 0), starts=starts, fixed=fixed)
+
+
+@cache
+def _choices() -> tuple[Floats, NDArray[np.float64]]:
+    """Return what `along_chain` reads: a row for each layer and operation, and the other costs."""
+    table = np.zeros((STAGES[-1][-1], len(OPERATIONS), 2 + len(_BLOCKS)))
+    for stage, (start, end) in enumerate(STAGES):
+        channels, size = _STEM << stage + 1, _SIZE >> stage + 1
+        for layer in range(start, end):
+            first = layer == start
+            for gene in range(len(OPERATIONS)):
+                if not first and gene == 0:
+                    continue
+
+                def build(net: Graph) -> None:
+                    _layer(net, 0, gene, channels, 2 if first else 1)
+
+                shape = (channels // 2, 2 * size) if first else (channels, size)
+                table[layer, gene, :2] = cost(build, channels=shape[0], size=shape[1])
+                table[layer, gene, 2:] = [gene == block for block in _BLOCKS]
+    net = NasbenchMacro().graph((0,) * len(NasbenchMacro.genes), classes=_CLASSES, size=_SIZE)
+    return table, np.array([net.params, net.flops]) - table[:, 0, :2].sum(axis=0)
 
 
 def _layer(net: Graph, source: int, gene: int, channels: int, stride: int) -> int:
