@@ -11,13 +11,18 @@ from __future__ import annotations
 from functools import cached_property
 from typing import ClassVar, Final, NamedTuple
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+import numpy as np
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.spaces.base import Space
 
 RATIOS: Final = (2, 3, 4)
 """How many times wider than the embedding the feed-forward part may be."""
 BIASES: Final = (False, True)
 
+_CHOICES: Final = np.arange(3)[:, None]
+_BOTH: Final = np.array([[0], [1]])
+"""The rows of ratios and of heads."""
 _HEAD: Final = 64
 """The dimension of a head, in every network."""
 _VOCABULARY: Final = 50_254
@@ -153,6 +158,39 @@ class HwGpt(Space):
             genes.insert(0, gene)
         unused = [0] * (self.depths[-1] - layers)
         return (embedding, depth, *genes[:layers], *unused, *genes[layers:], *unused, bias)
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """The choices as numbers, their sums over the layers, and logarithms of sizes.
+
+        Indicators of the embedding and of the number of layers, and the bias; each layer's ratio
+        and heads, 0 where it is lacking; how many layers have each ratio and each number of heads;
+        the sums of ratios and of heads, also times the embedding; then logarithms of the embedding,
+        of the weights inside the layers and of all parameters: 2 x (most layers) + 20 features.
+        """
+        most = self.depths[-1]
+        width = np.array(self.embeddings, dtype=np.float64).take(genes[:, :1])
+        layers = np.array(self.depths, dtype=np.float64).take(genes[:, 1:2])
+        bias = genes[:, -1:]
+        there = np.arange(most) < layers
+        chosen = genes[:, 2:-1].reshape(-1, 2, most)
+        values = np.array([RATIOS, self.heads], dtype=np.float64)
+        numbers = values[_BOTH, chosen] * there[:, None]
+        counts = ((chosen[:, :, None] == _CHOICES) & there[:, None, None]).sum(axis=3)
+        sums = numbers.sum(axis=2)
+        wider, headed = sums[:, :1], sums[:, 1:]
+        inside = 3 * width**2 * wider + 4 * _HEAD * width * headed
+        total = inside + width * (2 * _VOCABULARY + 2 + 4 * layers)
+        total += bias * (2 * width * wider + 3 * _HEAD * headed + 2 * width * layers)
+        columns = (
+            (genes[:, :2, None] == _CHOICES[:, 0]).reshape(-1, 6),
+            bias,
+            numbers.reshape(-1, 2 * most),
+            counts.reshape(-1, 6),
+            sums,
+            width * sums,
+            np.log(np.concatenate([width, inside, total], axis=1)),
+        )
+        return np.concatenate(columns, axis=1, dtype=np.float64)
 
 
 def _place(choices: tuple[int, ...], word: str) -> int:

@@ -32,9 +32,16 @@ def network(modules: Sequence[int], block: Block, *, classes: int, size: int) ->
     net = Graph(channels=3, size=size)
     x = net.batch_norm(net.conv(0, WIDTH // 2, 3, 2))
     x = net.relu_conv_bn(x, WIDTH, 3, 2)
-    for module in modules:
-        channels = net.nodes[x].channels * (2 if module in DOUBLES else 1)
-        for number in range(_BLOCKS):
-            x = block(net, x, channels, 2 if module in HALVES and number == 0 else 1)
+    for kind in modules:
+        x = module(net, x, kind, block)
     net.linear(net.global_avg_pool(x), classes)
     return net
+
+
+def module(net: Graph, source: int, kind: int, block: Block) -> int:
+    """Add a module of a kind 1 to 4."""
+    x = source
+    channels = net.nodes[x].channels * (2 if kind in DOUBLES else 1)
+    for number in range(_BLOCKS):
+        x = block(net, x, channels, 2 if kind in HALVES and number == 0 else 1)
+    return x

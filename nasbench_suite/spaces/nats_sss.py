@@ -7,12 +7,16 @@ its own canonical form.
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import product
+from math import log2
 from typing import Final
 
 import numpy as np
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._layers import along_chain, cost
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.spaces.nasbench201 import cell, head, residual
 
@@ -21,6 +25,8 @@ WIDTHS: Final = (8, 16, 24, 32, 40, 48, 56, 64)
 _NUMBER: Final = {str(width): number for number, width in enumerate(WIDTHS)}
 # The cell of every network: NAS-Bench-201's best on CIFAR-100, official index 9930.
 _CELL: Final = (3, 3, 3, 1, 3, 3)
+_CLASSES, _SIZE = 10, 32
+"""Of CIFAR-10, for which features have the costs."""
 
 
 class NatsSss(Space):
@@ -49,14 +55,23 @@ class NatsSss(Space):
         """Return the network: stem, then cell, block, cell, block, cell, each of its width."""
         widths = [WIDTHS[gene] for gene in arch]
         net = Graph(channels=image_channels, size=size)
-        x = net.batch_norm(net.conv(0, widths[0], 3))
+        x = _stem(net, widths[0])
         for stage, width in enumerate(widths):
-            x = residual(net, x, width) if stage in (1, 3) else cell(net, x, _CELL, width)
+            x = _stage(net, x, stage, width)
         return head(net, x, classes)
 
     def _encode_adjacency(self, genes: Ints) -> Floats:
         """The widths as a share of the widest: a chain's adjacency is the same for all."""
         return np.asarray(WIDTHS, dtype=np.float64)[genes] / WIDTHS[-1]
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """Of each stage width, its logarithm, its product with and its ratio to the width before.
+
+        Then their sums, and the logarithms of parameters and FLOPs on CIFAR-10, 26 features.
+        """
+        before = np.concatenate([genes[:, :1], genes[:, :-1]], axis=1)
+        fixed = np.zeros(2)
+        return along_chain(_pairs(), before * len(WIDTHS) + genes, starts=(0,), fixed=fixed)
 
     def _encode_path(self, genes: Ints) -> Floats:
         """Which pair of widths each two consecutive stages have, 4 x 64 features.
@@ -65,3 +80,34 @@ class NatsSss(Space):
         """
         segments = [np.eye(64)[genes[:, k] * 8 + genes[:, k + 1]] for k in range(4)]
         return np.concatenate(segments, axis=1)
+
+
+def _stem(net: Graph, width: int) -> int:
+    return net.batch_norm(net.conv(0, width, 3))
+
+
+def _stage(net: Graph, source: int, stage: int, width: int) -> int:
+    """Add a block that halves the image as the second and the fourth stage, else a cell."""
+    if stage in (1, 3):
+        return residual(net, source, width)
+    return cell(net, source, _CELL, width)
+
+
+@cache
+def _pairs() -> Floats:
+    """Return what `along_chain` reads: a row for each stage and pair of widths, before and its own.
+
+    Nothing stands before the first stage: its own width is given for that.
+    """
+    table = np.zeros((5, len(WIDTHS) ** 2, 2 + 4))
+    for stage, (code, (before, width)) in product(range(5), enumerate(product(WIDTHS, repeat=2))):
+
+        def build(net: Graph) -> None:
+            x = _stage(net, 0 if stage else _stem(net, width), stage, width)
+            if stage == 4:
+                head(net, x, _CLASSES)
+
+        size = _SIZE >> (stage > 1) + (stage > 3)
+        costs = cost(build, channels=before if stage else 3, size=size)
+        table[stage, code] = *costs, width, log2(width), before * width, log2(width / before)
+    return table

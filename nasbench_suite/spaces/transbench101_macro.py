@@ -7,16 +7,29 @@ halve the image and one to three double the channels; 3,256 networks, all differ
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import product
 from typing import Final
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._layers import along_chain, cost
 from nasbench_suite.spaces._sparse import Sparse
-from nasbench_suite.spaces._transbench101 import DOUBLES, HALVES, WIDTH, network
+from nasbench_suite.spaces._transbench101 import DOUBLES, HALVES, WIDTH, module, network
 
 _LEAST, _MOST = 4, 6
+_MOST_HALVES, _MOST_DOUBLES = 4, 3
+_CLASSES, _SIZE = 75, 256
+"""Of the task `class_object`, for which features have the costs."""
 _START, _END = f"{WIDTH}-", "-basic"
-_GENES: Final = {str(module): module for module in range(1, 5)}
+_KINDS: Final = range(5)
+"""The modules, and 0 for one that is lacking."""
+_DOES: Final = np.array([[kind in DOUBLES for kind in _KINDS], [kind in HALVES for kind in _KINDS]])
+"""Whether each module doubles the channels, and whether it halves the image."""
+_GENES: Final = {str(kind): kind for kind in _KINDS[1:]}
 
 
 class Transbench101Macro(Sparse):
@@ -57,7 +70,10 @@ class Transbench101Macro(Sparse):
             return f"gene {modules.index(0)} is 0, which only the last ones may be"
         if len(modules) < _LEAST:
             return f"it has {len(modules)} modules, and must have {_LEAST} to {_MOST}"
-        for kind, most, does in ((HALVES, 4, "halve the image"), (DOUBLES, 3, "double its width")):
+        for kind, most, does in (
+            (HALVES, _MOST_HALVES, "halve the image"),
+            (DOUBLES, _MOST_DOUBLES, "double its width"),
+        ):
             count = sum(module in kind for module in modules)
             if not 1 <= count <= most:
                 return f"{count} of its modules {does}, and 1 to {most} must"
@@ -67,6 +83,18 @@ class Transbench101Macro(Sparse):
         """Return the network of residual blocks, for a task of one linear layer."""
         return network(_modules(arch), _residual, classes=classes, size=size)
 
+    def _encode_live(self, genes: Ints) -> Floats:
+        """Of each module what it does and what width and size it has, their sums, and log costs.
+
+        Whether it is there, doubles, halves, does both; then how often the channels have doubled
+        and the image has halved after it, 0 for a module that is lacking: 6 x 6 + 6 + 2 features.
+        Costs are the parameters and FLOPs of the task `class_object`.
+        """
+        doubled, halved = _DOES.take(genes, axis=1).cumsum(axis=2)
+        table, fixed = _choices()
+        codes = (doubled * (_MOST_HALVES + 1) + halved) * len(_KINDS) + genes
+        return along_chain(table, codes, starts=(0,), fixed=fixed)
+
 
 def _modules(arch: Arch) -> Arch:
     """Return the genes without the zeros at the end."""
@@ -74,6 +102,31 @@ def _modules(arch: Arch) -> Arch:
     while length and arch[length - 1] == 0:
         length -= 1
     return arch[:length]
+
+
+@cache
+def _choices() -> tuple[Floats, NDArray[np.float64]]:
+    """Return what `along_chain` reads: a row for each place and code, and the other costs.
+
+    A code is how often the channels have doubled and the image has halved up to a module, and the
+    module. A module that doubles pays for the classifier that reads more channels.
+    """
+    states = list(product(range(_MOST_DOUBLES + 1), range(_MOST_HALVES + 1), _KINDS))
+    rows = np.zeros((len(states), 2 + 6))
+    for code, (doubled, halved, kind) in enumerate(states):
+        doubles, halves = kind in DOUBLES, kind in HALVES
+        if kind == 0 or doubles > doubled or halves > halved:
+            continue
+
+        def build(net: Graph) -> None:
+            module(net, 0, kind, _residual)
+
+        channels, size = WIDTH << doubled - doubles, _SIZE // 4 >> halved - halves
+        head = _CLASSES * channels * doubles
+        costs = [c + head for c in cost(build, channels=channels, size=size)]
+        rows[code] = (*costs, 1, doubles, halves, doubles * halves, doubled, halved)
+    net = network((), _residual, classes=_CLASSES, size=_SIZE)
+    return np.tile(rows, (_MOST, 1, 1)), np.array([net.params, net.flops], dtype=np.float64)
 
 
 def _residual(net: Graph, source: int, channels: int, stride: int) -> int:
