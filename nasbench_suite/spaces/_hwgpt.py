@@ -164,8 +164,9 @@ class HwGpt(Space):
 
         Indicators of the embedding and of the number of layers, and the bias; each layer's ratio
         and heads, 0 where it is lacking; how many layers have each ratio and each number of heads;
-        the sums of ratios and of heads, also times the embedding; then logarithms of the embedding,
-        of the weights inside the layers and of all parameters: 2 x (most layers) + 20 features.
+        the sums of ratios and of heads, also times the embedding, and with each layer times its
+        place from 1; then logarithms of the embedding, of the weights inside the layers and of all
+        parameters: 2 x (most layers) + 22 features.
         """
         most = self.depths[-1]
         width = np.array(self.embeddings, dtype=np.float64).take(genes[:, :1])
@@ -177,6 +178,7 @@ class HwGpt(Space):
         numbers = values[_BOTH, chosen] * there[:, None]
         counts = ((chosen[:, :, None] == _CHOICES) & there[:, None, None]).sum(axis=3)
         sums = numbers.sum(axis=2)
+        deeper = numbers @ np.arange(1, most + 1)
         wider, headed = sums[:, :1], sums[:, 1:]
         inside = 3 * width**2 * wider + 4 * _HEAD * width * headed
         total = inside + width * (2 * _VOCABULARY + 2 + 4 * layers)
@@ -188,6 +190,7 @@ class HwGpt(Space):
             counts.reshape(-1, 6),
             sums,
             width * sums,
+            deeper,
             np.log(np.concatenate([width, inside, total], axis=1)),
         )
         return np.concatenate(columns, axis=1, dtype=np.float64)

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Floats, Ints
-from nasbench_suite.graph import Graph
-
-
-def cost(build: Callable[[Graph], object], *, channels: int, size: int) -> tuple[int, int]:
-    """Return parameters and FLOPs of what `build` adds to a network.
-
-    Args:
-        build: adds layers that read node 0.
-        channels: of what they read.
-        size: its pixels a side.
-    """
-    net = Graph(channels=channels, size=size)
-    build(net)
-    return net.params, net.flops
 
 
 def packed(genes: Ints, starts: Sequence[int], idle: int) -> Ints:
@@ -37,7 +23,9 @@ def packed(genes: Ints, starts: Sequence[int], idle: int) -> Ints:
         idle: the operation that does nothing beside the first layer.
     """
     # An idle layer is between its own stage and the next.
-    place = np.repeat(np.arange(0, 2 * len(starts), 2, dtype=np.int8), np.diff([*starts, genes.shape[1]]))
+    place = np.repeat(
+        np.arange(0, 2 * len(starts), 2, dtype=np.int8), np.diff([*starts, genes.shape[1]])
+    )
     after = genes == idle
     after[:, starts] = False
     order = np.argsort(place + after, axis=1, kind="stable")
@@ -57,13 +45,15 @@ def along_chain(
         fixed: parameters and FLOPs of everything else.
 
     Returns:
-        The columns of each layer, their sums over each stage, and the logarithms of the network's
-        parameters and FLOPs: (architectures, (layers + stages) * columns + 2).
+        The columns of each layer, their sums over each stage and over all, where there is more than
+        one, and the logarithms of the network's parameters and FLOPs, (architectures, features).
     """
     layers, choices, wide = table.shape
     rows = table.reshape(-1, wide).take(codes + np.arange(layers) * choices, axis=0)
     columns = rows[:, :, 2:]
     sums = np.add.reduceat(columns, starts, axis=1)
     costs = rows[:, :, :2].sum(axis=1) + fixed
-    parts = (columns.reshape(-1, layers * (wide - 2)), sums.reshape(-1, len(starts) * (wide - 2)))
+    parts = [columns.reshape(-1, layers * (wide - 2)), sums.reshape(-1, len(starts) * (wide - 2))]
+    if len(starts) > 1:
+        parts.append(sums.sum(axis=1))
     return np.concatenate([*parts, np.log(costs)], axis=1)

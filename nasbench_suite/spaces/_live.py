@@ -20,7 +20,9 @@ _MANY: Final = 100
 """More than any path counts."""
 
 
-def along_paths(there: NDArray[Any], counts: NDArray[Any], share: NDArray[Any]) -> Floats:
+def along_paths(
+    there: NDArray[Any], counts: NDArray[Any], share: NDArray[Any] | None = None
+) -> Floats:
     """Return features of the paths that are there; zeros where there is none.
 
     Args:
@@ -28,26 +30,21 @@ def along_paths(there: NDArray[Any], counts: NDArray[Any], share: NDArray[Any]) 
         counts: what is counted along each, such as operations, (paths, kinds, architectures) of
             small whole numbers.
         share: how often each path is taken by a walk from the output against the edges that
-            chooses evenly wherever edges meet, (paths, architectures), in whole parts of any unit.
+            chooses evenly wherever edges meet, (paths, architectures), in whole parts of any unit;
+            left out where it takes all alike.
 
     Returns:
-        (1 + 5 * kinds, architectures): the number of paths; then for each kind its sum over the
-        paths, the most and the fewest on one of them, the mean, and what the walk expects.
+        (1 + 5 * kinds, architectures), or 4 * kinds without shares: the number of paths; then for
+        each kind its sum over the paths, the most and the fewest on one of them, the mean, and what
+        the walk expects to pass.
     """
     present = there[:, None]
     number = there.sum(axis=0)
     here = counts * present
-    total = here.sum(axis=0)
+    total = np.einsum("pn,pkn->kn", there, counts)
     fewest = (here + _MANY * (1 - present)).min(axis=0) * (number > 0)
-    walked = (counts * share[:, None]).sum(axis=0)
-    parts = share.sum(axis=0)
-    return np.concatenate(
-        [
-            number[None],
-            total,
-            here.max(axis=0),
-            fewest,
-            total / np.maximum(number, 1.0),
-            walked / np.maximum(parts, 1.0),
-        ]
-    )
+    found = [number[None], total, here.max(axis=0), fewest, total / np.maximum(number, 1.0)]
+    if share is not None:
+        walked = np.einsum("pn,pkn->kn", share, counts)
+        found.append(walked / np.maximum(share.sum(axis=0), 1.0))
+    return np.concatenate(found)

@@ -94,9 +94,9 @@ def features(matrix: Ints, operations: Ints) -> Floats:
     by_kind[2] /= _PARTS
     most = vertices[1:3].max(axis=1)
     most[1] /= _PARTS
-    joined = (
-        known.inside.take(row, axis=-1)[:, None] * named.pairs.take(labels, axis=-1)
-    ).sum(axis=0)
+    joined = (known.inside.take(row, axis=-1)[:, None] * named.pairs.take(labels, axis=-1)).sum(
+        axis=0
+    )
     numbers = known.numbers.take(row, axis=-1)
     found = np.concatenate(
         [
@@ -106,8 +106,8 @@ def features(matrix: Ints, operations: Ints) -> Floats:
                 known.share.take(row, axis=-1),
             ),
             numbers,
-            by_kind.reshape(-1, len(row)),
-            most.reshape(-1, len(row)),
+            *by_kind,
+            *most,
             joined,
             _log_params(by_kind[0], by_kind[3].sum(axis=0), by_kind[4].sum(axis=0), numbers[2]),
         ]

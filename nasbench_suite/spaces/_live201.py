@@ -1,9 +1,9 @@
 """Features of the live part of a cell of four nodes with an operation on each of its six edges.
 
-The cells of NAS-Bench-201 and of TransNAS-Bench-101, which number their operations alike: none, skip,
-1x1 and 3x3 convolution, and 3x3 pooling. A skip passes on what it reads, so a path is known by its
-other operations, and features are the same for all cells whose networks are the same expression;
-what an edge of none carries, or what no path passes, does not count.
+The cells of NAS-Bench-201 and of TransNAS-Bench-101, which number their operations alike: none,
+skip, 1x1 and 3x3 convolution, and 3x3 pooling. A skip passes on what it reads, so a path is known
+by its other operations, and features are the same for all cells whose networks are the same
+expression; an edge of none carries nothing, and what no path passes does not count.
 """
 
 from __future__ import annotations
@@ -70,11 +70,8 @@ def _share(there: NDArray[Any], edges: Ints) -> NDArray[Any]:
     It chooses evenly among the terms of a sum; the terms that a skip passes on are its own. Only
     node 2 has more than one beside the output.
     """
-    inner = np.maximum((edges[1] != _NONE) + (edges[0] * edges[2] != _NONE), 1)
-    passed = edges[5] == _SKIP
-    weight = np.ones_like(there)
-    weight[2:] = np.where(passed, 1.0, 1.0 / inner)
-    weight *= there
+    weight = there.copy()
+    weight[2:] *= 1 - 0.5 * there[2] * there[3] * (edges[5] != _SKIP)
     return np.rint(weight * _PARTS / np.maximum(weight.sum(axis=0), 1.0))
 
 

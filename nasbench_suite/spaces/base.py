@@ -228,7 +228,8 @@ class Space(ABC):
         """Return features of architectures, an array (architectures, features) of float64.
 
         `integer` is the genes themselves and `one_hot` an indicator of every choice of every
-        gene; a space adds its own kinds, listed in `encodings`.
+        gene; a space adds its own kinds, listed in `encodings`. Among these `live` describes the
+        part of the network that its output depends on, for models to learn from.
 
         Raises:
             UnknownName: the space has no encoding of this kind.

@@ -19,6 +19,7 @@ import numpy as np
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces import _live_darts as live
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = (
@@ -192,6 +193,10 @@ class Darts(Space):
                     present[rows, edge] = 1
                     operations[rows, _KINDS * edge + half[:, 3 * place + 1 + side]] = 1
         return np.concatenate([present, operations], axis=1)
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """What lies on the paths of either cell, 2 x 64 features; see `_live_darts.features`."""
+        return live.features(genes.reshape(-1, _HALF)).reshape(len(genes), 2 * live.COLUMNS)
 
     def _encode_path(self, genes: Ints) -> Floats:
         """Which sequences of operations lead from an input to the output, 2 x 2 x 399 features.

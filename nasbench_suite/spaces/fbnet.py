@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
-from nasbench_suite.spaces._layers import along_chain, cost, packed
+from nasbench_suite.spaces._layers import along_chain, packed
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = (
@@ -106,7 +106,7 @@ class Fbnet(Space):
         return net
 
     def _encode_live(self, genes: Ints) -> Floats:
-        """Each layer's choice as numbers, sums over the stages, and log costs, 147 features.
+        """Each layer's choice as numbers, sums over stages and all, and log costs, 152 features.
 
         Of a layer: whether it is there, expansion, kernels of 5x5, groups, and expansion x kernels
         of 5x5; all are 0 for a skip. Skips that do nothing stand last in their stage. Costs are the
@@ -126,11 +126,9 @@ def _choices() -> tuple[Floats, NDArray[np.float64]]:
         for layer in range(start, start + layers):
             stride = first if layer == start else 1
             for gene in range(len(OPERATIONS)):
-
-                def build(net: Graph) -> None:
-                    _layer(net, 0, gene, channels, stride)
-
-                table[layer, gene, :2] = cost(build, channels=width, size=size)
+                net = Graph(channels=width, size=size)
+                _layer(net, 0, gene, channels, stride)
+                table[layer, gene, :2] = net.params, net.flops
             width, size = channels, -(-size // stride)
     for gene, (kernel, expansion, groups) in enumerate(_BLOCKS):
         wide = kernel == 5

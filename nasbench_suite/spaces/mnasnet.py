@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
-from nasbench_suite.spaces._layers import along_chain, cost
+from nasbench_suite.spaces._layers import along_chain
 from nasbench_suite.spaces.base import Space
 
 EXPANSIONS: Final = (1, 4, 6)
@@ -165,16 +165,13 @@ def _blocks() -> tuple[Floats, NDArray[np.float64]]:
     for block, (stride, channels) in enumerate(zip(STRIDES, WIDTHS, strict=True)):
         for genes in product(*map(range, map(len, _CHOICES[block]))):
             e, k, n, s = (values[g] for values, g in zip(_CHOICES[block], genes, strict=True))
-
-            def build(net: Graph) -> None:
-                x = 0
-                for layer in range(n):
-                    x = _layer(net, x, channels, e, k, 1 if layer else stride, squeezes=bool(s))
-
+            net, x = Graph(channels=width, size=size), 0
+            for layer in range(n):
+                x = _layer(net, x, channels, e, k, 1 if layer else stride, squeezes=bool(s))
             indicators = (e == 1, e == 4, e == 6, k == 5, n == 1, n == 2, n == 3)
             numbers = (n, s, log(e), e * n, e * n * (k == 5), k * n, e * s, e * s * n)
-            costs = cost(build, channels=width, size=size)
-            table[block, _DIGITS @ genes] = (*costs, *indicators, *numbers)
+            row = (net.params, net.flops, *indicators, *numbers)
+            table[block, _DIGITS @ genes] = row
         width, size = channels, -(-size // stride)
     net = Mnasnet().graph((0,) * len(Mnasnet.genes), classes=_CLASSES, size=_SIZE)
     return table, np.array([net.params, net.flops]) - table[:, 0, :2].sum(axis=0)

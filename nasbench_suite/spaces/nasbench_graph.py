@@ -8,9 +8,14 @@ are the same one is published: 26,206. The rule here gives exactly those; a test
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
-from nasbench_suite.core import Arch, InvalidArchitecture
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
+from nasbench_suite.spaces._live import along_paths
 from nasbench_suite.spaces._sparse import Sparse
 
 PARENTS: Final = (
@@ -42,6 +47,9 @@ _ALIKE: Final = (
     (),
 )
 """Of each list of parents the branches that could change places, each as its nodes from 0."""
+
+_COUNTED: Final = (*((kind,) for kind in range(9)), (0, 1, 2, 3, 4, 5, 6), tuple(range(8)))
+"""What is counted along a path: each operation, those that read neighbours, all but skips."""
 
 _LISTS: Final = {"".join(map(str, parents)): number for number, parents in enumerate(PARENTS)}
 _NAMES: Final = {name: number for number, name in enumerate(OPERATIONS)}
@@ -111,3 +119,55 @@ class NasbenchGraph(Sparse):
         if branches != sorted(branches):
             return "branches that could change places are not in the published order"
         return None
+
+    def _encode_live(self, genes: Ints) -> Floats:
+        """What lies on the paths from the input to the nodes without a child, 122 features.
+
+        Those of `along_paths` for each kind of `_COUNTED`; then, for each kind, how many nodes
+        count, how many of them read the input, how many are joined at the output, and how many lie
+        at each depth, which is the number of nodes down to it that do not skip.
+        """
+        trees = _trees()
+        along = trees.above.take(genes[:, 0], axis=2)
+        counts = _counts().take(genes[:, 1:].T, axis=1)
+        paths = np.einsum("evn,kvn->ekn", along, counts)
+        leaves, firsts = (
+            trees.leaves.take(genes[:, 0], axis=1),
+            trees.firsts.take(genes[:, 0], axis=1),
+        )
+        depths = [(paths[:, -1] == depth).astype(np.float32) for depth in range(1, 5)]
+        groups = (np.ones_like(leaves), firsts, leaves, *depths)
+        nodes = [np.einsum("kvn,vn->kn", counts, which) for which in groups]
+        found = np.concatenate([along_paths(leaves, paths), *nodes])
+        return np.ascontiguousarray(found.T, dtype=np.float64)
+
+
+class _Trees(NamedTuple):
+    """What depends on the list of parents; the lists are the last axis."""
+
+    above: NDArray[np.float32]
+    """(nodes, nodes, lists): whether the second is the first or above it."""
+    leaves: NDArray[np.float32]
+    """(nodes, lists): whether a node has no child."""
+    firsts: NDArray[np.float32]
+    """(nodes, lists): whether a node reads the input."""
+
+
+@cache
+def _trees() -> _Trees:
+    above = np.zeros((4, 4, len(PARENTS)), dtype=np.float32)
+    for number, parents in enumerate(PARENTS):
+        for node, parent in enumerate(parents):
+            if parent:
+                above[node, :, number] = above[parent - 1, :, number]
+            above[node, node, number] = 1
+    lists = np.array(PARENTS).T
+    leaves = (np.arange(1, 5)[:, None, None] != lists).all(axis=1)
+    return _Trees(above, leaves.astype(np.float32), (lists == 0).astype(np.float32))
+
+
+@cache
+def _counts() -> NDArray[np.float32]:
+    """Return what counts of each operation, (counts, operations)."""
+    rows = [[kind in kinds for kind in range(len(OPERATIONS))] for kinds in _COUNTED]
+    return np.array(rows, dtype=np.float32)

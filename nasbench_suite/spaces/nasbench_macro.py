@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
-from nasbench_suite.spaces._layers import along_chain, cost, packed
+from nasbench_suite.spaces._layers import along_chain, packed
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = ("identity", "mb3_k3", "mb6_k5")
@@ -88,9 +88,10 @@ class NasbenchMacro(Space):
         return net
 
     def _encode_live(self, genes: Ints) -> Floats:
-        """Which block each layer is, how many each stage has, and log costs, 8 x 2 + 3 x 2 + 2.
+        """Which block each layer is, how many there are, and log costs, 8 x 3 + 3 x 3 + 3 + 2.
 
-        Idle layers stand last in their stage. Costs are the parameters and FLOPs on CIFAR-10.
+        Of a layer: whether it is `mb3_k3`, `mb6_k5`, either; sums over stages and all. Idle layers
+        stand last in their stage. Costs are the parameters and FLOPs on CIFAR-10.
         """
         table, fixed = _choices()
         starts = [start for start, _ in STAGES]
@@ -100,7 +101,7 @@ class NasbenchMacro(Space):
 @cache
 def _choices() -> tuple[Floats, NDArray[np.float64]]:
     """Return what `along_chain` reads: a row for each layer and operation, and the other costs."""
-    table = np.zeros((STAGES[-1][-1], len(OPERATIONS), 2 + len(_BLOCKS)))
+    table = np.zeros((STAGES[-1][-1], len(OPERATIONS), 2 + 3))
     for stage, (start, end) in enumerate(STAGES):
         channels, size = _STEM << stage + 1, _SIZE >> stage + 1
         for layer in range(start, end):
@@ -108,13 +109,9 @@ def _choices() -> tuple[Floats, NDArray[np.float64]]:
             for gene in range(len(OPERATIONS)):
                 if not first and gene == 0:
                     continue
-
-                def build(net: Graph) -> None:
-                    _layer(net, 0, gene, channels, 2 if first else 1)
-
-                shape = (channels // 2, 2 * size) if first else (channels, size)
-                table[layer, gene, :2] = cost(build, channels=shape[0], size=shape[1])
-                table[layer, gene, 2:] = [gene == block for block in _BLOCKS]
+                net = Graph(channels=channels >> first, size=size << first)
+                _layer(net, 0, gene, channels, 2 if first else 1)
+                table[layer, gene] = net.params, net.flops, gene == 1, gene == 2, gene > 0
     net = NasbenchMacro().graph((0,) * len(NasbenchMacro.genes), classes=_CLASSES, size=_SIZE)
     return table, np.array([net.params, net.flops]) - table[:, 0, :2].sum(axis=0)
 

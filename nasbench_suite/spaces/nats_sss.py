@@ -16,7 +16,7 @@ import numpy as np
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
-from nasbench_suite.spaces._layers import along_chain, cost
+from nasbench_suite.spaces._layers import along_chain
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.spaces.nasbench201 import cell, head, residual
 
@@ -101,13 +101,10 @@ def _pairs() -> Floats:
     """
     table = np.zeros((5, len(WIDTHS) ** 2, 2 + 4))
     for stage, (code, (before, width)) in product(range(5), enumerate(product(WIDTHS, repeat=2))):
-
-        def build(net: Graph) -> None:
-            x = _stage(net, 0 if stage else _stem(net, width), stage, width)
-            if stage == 4:
-                head(net, x, _CLASSES)
-
-        size = _SIZE >> (stage > 1) + (stage > 3)
-        costs = cost(build, channels=before if stage else 3, size=size)
-        table[stage, code] = *costs, width, log2(width), before * width, log2(width / before)
+        net = Graph(channels=before if stage else 3, size=_SIZE >> (stage > 1) + (stage > 3))
+        x = _stage(net, 0 if stage else _stem(net, width), stage, width)
+        if stage == 4:
+            head(net, x, _CLASSES)
+        numbers = (width, log2(width), before * width, log2(width / before))
+        table[stage, code] = (net.params, net.flops, *numbers)
     return table

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
-from nasbench_suite.spaces._layers import along_chain, cost
+from nasbench_suite.spaces._layers import along_chain
 from nasbench_suite.spaces._sparse import Sparse
 from nasbench_suite.spaces._transbench101 import DOUBLES, HALVES, WIDTH, module, network
 
@@ -117,14 +117,12 @@ def _choices() -> tuple[Floats, NDArray[np.float64]]:
         doubles, halves = kind in DOUBLES, kind in HALVES
         if kind == 0 or doubles > doubled or halves > halved:
             continue
-
-        def build(net: Graph) -> None:
-            module(net, 0, kind, _residual)
-
-        channels, size = WIDTH << doubled - doubles, _SIZE // 4 >> halved - halves
+        channels = WIDTH << doubled - doubles
+        net = Graph(channels=channels, size=_SIZE // 4 >> halved - halves)
+        module(net, 0, kind, _residual)
         head = _CLASSES * channels * doubles
-        costs = [c + head for c in cost(build, channels=channels, size=size)]
-        rows[code] = (*costs, 1, doubles, halves, doubles * halves, doubled, halved)
+        does = (1, doubles, halves, doubles * halves, doubled, halved)
+        rows[code] = (net.params + head, net.flops + head, *does)
     net = network((), _residual, classes=_CLASSES, size=_SIZE)
     return np.tile(rows, (_MOST, 1, 1)), np.array([net.params, net.flops], dtype=np.float64)
 
