@@ -187,7 +187,9 @@ def _shapes() -> _Shapes:
 def _labels() -> _Labels:
     digits = np.indices((KINDS,) * len(_INTERIOR)).reshape(len(_INTERIOR), 1, LABELLINGS)
     kinds = (digits == np.arange(KINDS)[:, None]).astype(np.float32)
-    along = np.einsum("pv,ck,vkl->pcl", _ON.astype(np.float32), np.float32(_COUNTED), kinds)
+    along = np.einsum(
+        "pv,ck,vkl->pcl", _ON.astype(np.float32), np.array(_COUNTED, dtype=np.float32), kinds
+    )
     pairs = [
         (kinds[s - 1][:, None] * kinds[t - 1][None]).reshape(KINDS**2, LABELLINGS)
         for s, t in _INSIDE
@@ -196,4 +198,5 @@ def _labels() -> _Labels:
 
 
 def _product(factors: Iterable[NDArray[Any]]) -> NDArray[Any]:
-    return np.prod(list(factors), axis=0)
+    product: NDArray[Any] = np.prod(list(factors), axis=0)
+    return product

@@ -72,7 +72,8 @@ def _share(there: NDArray[Any], edges: Ints) -> NDArray[Any]:
     """
     weight = there.copy()
     weight[2:] *= 1 - 0.5 * there[2] * there[3] * (edges[5] != _SKIP)
-    return np.rint(weight * _PARTS / np.maximum(weight.sum(axis=0), 1.0))
+    share: NDArray[Any] = np.rint(weight * _PARTS / np.maximum(weight.sum(axis=0), 1.0))
+    return share
 
 
 @cache
@@ -87,4 +88,6 @@ def _sequences() -> _Sequences:
     ]
     there = np.array([_NONE not in sequence for sequence in every], dtype=np.float32)
     along = [[sum(map(s.count, kinds)) for s in kept] for kinds in _COUNTED]
-    return _Sequences(there, np.float32(along), np.float32(columns) * there)
+    return _Sequences(
+        there, np.array(along, dtype=np.float32), np.array(columns, dtype=np.float32) * there
+    )

@@ -121,11 +121,12 @@ class NasbenchGraph(Sparse):
         return None
 
     def _encode_live(self, genes: Ints) -> Floats:
-        """What lies on the paths from the input to the nodes without a child, 122 features.
+        """What lies on the paths from the input to the nodes without a child, 131 features.
 
         Those of `along_paths` for each kind of `_COUNTED`; then, for each kind, how many nodes
         count, how many of them read the input, how many are joined at the output, and how many lie
-        at each depth, which is the number of nodes down to it that do not skip.
+        at each depth, which is the number of nodes down to it that do not skip; last an
+        indicator of the list of parents.
         """
         trees = _trees()
         along = trees.above.take(genes[:, 0], axis=2)
@@ -136,9 +137,10 @@ class NasbenchGraph(Sparse):
             trees.firsts.take(genes[:, 0], axis=1),
         )
         depths = [(paths[:, -1] == depth).astype(np.float32) for depth in range(1, 5)]
+        lists = genes[:, 0] == np.arange(len(PARENTS))[:, None]
         groups = (np.ones_like(leaves), firsts, leaves, *depths)
         nodes = [np.einsum("kvn,vn->kn", counts, which) for which in groups]
-        found = np.concatenate([along_paths(leaves, paths), *nodes])
+        found = np.concatenate([along_paths(leaves, paths), *nodes, lists])
         return np.ascontiguousarray(found.T, dtype=np.float64)
 
 

@@ -326,6 +326,7 @@ def test_networks_of_nasbench_graph_are_what_their_paths_say(index):
     expected += total(parent) + total([n for n in parent if parent[n] == 0]) + total(leaves)
     for depth in range(1, 5):
         expected += total([n for n in parent if total(path(n))[-1] == depth])
+    expected += [int(arch[0] == number) for number in range(9)]
     (found,) = live("nasbench_graph", arch)
     assert found == pytest.approx(expected, rel=1e-6)
 
