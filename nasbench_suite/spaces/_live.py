@@ -1,10 +1,9 @@
 """Features of the paths from a cell's input to its output, which several spaces share.
 
-What decides how well a cell learns is what lies on these paths: how many there are, and how many
-convolutions and poolings an image passes along them (Mellor et al., ICML 2021, and White et al.,
-AAAI 2021, read cells in the same way). Arrays have the architectures last, so that each step works
-on long rows; whole numbers are kept until a last division, so that isomorphic cells agree to the
-last bit.
+The path encoding (White et al., "BANANAS", AAAI 2021, section 3) says which sequences of operations
+there are; numbers along the paths say more to a model that has seen few cells. Arrays have the
+architectures last, so that each step works on long rows; whole numbers are kept until a last
+division, so that isomorphic cells agree to the last bit.
 """
 
 from __future__ import annotations
