@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,8 @@ def test_the_commands_of_the_page(nasbench, tmp_path, monkeypatch, images):
     """Each runs as it stands, but for what a CPU and a minute cannot bear."""
     monkeypatch.chdir(tmp_path)
     kinds = [command.split()[1] for command in COMMANDS]
-    assert kinds == ["train", "train", "build"]
-    for number, command in enumerate(COMMANDS):
+    assert kinds == ["train", "train", "build", "curves"]
+    for number, command in enumerate(COMMANDS[:-1]):
         words = shlex.split(command)[1:]
         if "cifar10" in words:
             # The recipe of 200 epochs for a GPU.
@@ -151,3 +152,9 @@ def test_the_commands_of_the_page(nasbench, tmp_path, monkeypatch, images):
         assert code == 0, told
         assert text
     assert Table.open(tmp_path / "2" / "table").rows == 5
+    # The page has put the table where it is found.
+    mine = tmp_path / "mine"
+    shutil.copytree(tmp_path / "2" / "table", mine / "datasets_tabular" / "nasbench201_digits")
+    monkeypatch.setenv("NASBENCH_DATA", str(mine))
+    assert nasbench(*shlex.split(COMMANDS[-1])[1:])[0] == 0
+    assert b"test accuracy" in (tmp_path / "curves.svg").read_bytes()
