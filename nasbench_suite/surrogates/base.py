@@ -26,17 +26,17 @@ from nasbench_suite.core import (
     NasbenchError,
 )
 from nasbench_suite.files import write_whole
-from nasbench_suite.settings import complete, one_of
+from nasbench_suite.settings import MANY, at_least, between, complete, one_of
 from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates._calibration import stretch
+from nasbench_suite.surrogates._inputs import LARGEST as LARGEST
+from nasbench_suite.surrogates._inputs import columns_of, values_of
 
 MODEL: Final = "model.npz"
 """The file that `save` writes into a folder."""
 
 _FORMAT: Final = "nasbench-surrogate-1"
 _ABOUT: Final = "about"
-
-LARGEST: Final = 1e100
-"""Values are fitted below this size: squares of larger ones are no numbers."""
 
 # Networks have no more parameters than this, all together; training holds several arrays of them.
 _MOST: Final = 20_000_000
@@ -46,15 +46,27 @@ _GIVEN: Final = frozenset({"space"})
 
 
 def encoding_of(space: Space, encoding: str) -> str:
-    """Return an encoding of a space; where it has no paths, `features` or `one_hot` for `path`.
+    """Return an encoding of a space; `path`, `features` or `one_hot` where it lacks `live`.
+
+    So it is with `path`: a pool has no paths, and indicators of its one gene say nothing of what
+    is alike.
 
     Raises:
         InvalidSetting: the space has no such encoding.
     """
-    chosen = one_of("encoding", encoding, dict.fromkeys((*space.encodings, "path")))
-    # A pool has no paths, and indicators of its one gene say nothing of what is alike.
-    kinds = (chosen, "features", "one_hot")
+    chosen = one_of("encoding", encoding, dict.fromkeys((*space.encodings, "live", "path")))
+    kinds = (chosen, "path", "features", "one_hot")
     return next(kind for kind in kinds if kind in space.encodings)
+
+
+def encodings_of(space: Space, encoding: str) -> tuple[str, ...]:
+    """Return the encodings of a space that a setting names: one, or several joined by `+`.
+
+    Raises:
+        InvalidSetting: the space has no such encoding.
+    """
+    named = encoding.split("+") if isinstance(encoding, str) else [encoding]
+    return tuple(dict.fromkeys(encoding_of(space, name) for name in named))
 
 
 def check_size(parameters: int) -> None:
@@ -101,12 +113,16 @@ class Surrogate(ABC):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings that go together, by name: `paper` for those of the paper."""
+    reads_extra: ClassVar[bool] = False
+    """Whether it reads further columns beside the architectures."""
 
     def __init__(self, space: Space, **settings: Any) -> None:
         """Begin unfitted, for architectures of `space`."""
         self.space: Final = space
         self._settings: Final = settings
         self._fitted = False
+        self._columns = 0
+        self._factor = 1.0
 
     @classmethod
     def settings(cls, given: Mapping[str, Any] | str | None = None) -> dict[str, Any]:
@@ -118,7 +134,12 @@ class Surrogate(ABC):
         return complete(cls, given, _GIVEN)
 
     def fit(
-        self, archs: Sequence[Arch], y: Sequence[float] | Floats, rng: np.random.Generator
+        self,
+        archs: Sequence[Arch],
+        y: Sequence[float] | Floats,
+        rng: np.random.Generator,
+        *,
+        extra: Floats | None = None,
     ) -> Self:
         """Learn from measured architectures, and forget what was learned before.
 
@@ -126,57 +147,102 @@ class Surrogate(ABC):
             archs: valid architectures of the space, (n,) with n of at least 2.
             y: the metric of each, (n,), in whatever unit predictions are to have.
             rng: where every random number comes from.
+            extra: further columns that are known of each, such as parameters, (n, k).
 
         Raises:
             InvalidArchitecture: one is not of the space; the message says which and why.
             InvalidSetting: there are fewer than 2, their numbers differ, a value is not a finite
-                number, which the message names, or `rng` is no generator.
+                number, which the message names, `rng` is no generator, or the family reads no
+                further columns.
+            MissingExtra: the family is fitted by a package that is not installed.
         """
         checked = self._checked(archs)
         if not isinstance(rng, np.random.Generator):
             raise InvalidSetting(
                 f"rng is {rng!r}: give a generator, numpy.random.default_rng(seed)"
             )
-        try:
-            given = np.asarray(y)
-            # Numpy would read words, and leave out the second part of complex numbers.
-            if given.dtype.kind not in "biufO":
-                raise TypeError(f"they are of type {given.dtype}")
-            values = given.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidSetting(f"the values to fit are not all numbers: {error}") from None
-        if len(checked) < 2 or values.shape != (len(checked),):
-            raise InvalidSetting(
-                f"{len(checked)} architectures and values of shape {values.shape}: a surrogate is "
-                "fitted to at least 2, each with one value"
-            )
-        odd = np.flatnonzero(~(np.abs(values) < LARGEST))
-        if len(odd):
-            raise InvalidSetting(
-                f"value {odd[0]} is {values[odd[0]]}: finite numbers below {LARGEST:g} are fitted"
-            )
+        columns = self._extra(extra, len(checked))
+        values = values_of(self.space, checked, y)
         # What has no finite value any more is noticed when it predicts.
         with np.errstate(over="ignore", invalid="ignore"):
-            self._fit(checked, values, rng)
+            self._fit(checked, columns, values, rng)
+        self._columns = columns.shape[1]
+        self._factor = 1.0
         self._fitted = True
         return self
 
-    def predict(self, archs: Sequence[Arch]) -> tuple[Floats, Floats]:
+    def calibrate(
+        self,
+        archs: Sequence[Arch],
+        y: Sequence[float] | Floats,
+        *,
+        extra: Floats | None = None,
+    ) -> Self:
+        """Scale standard deviations so that intervals hold on architectures that were not fitted.
+
+        Afterwards the mean plus and minus 1.645 standard deviations holds 90 % of what is
+        measured.
+
+        Args:
+            archs: architectures that were not fitted, (n,) with n of at least 20.
+            y: the metric of each, (n,).
+            extra: as they were fitted, (n, k).
+
+        Raises:
+            NotFitted: `fit` or `load` comes first.
+            InvalidArchitecture: one is not of the space.
+            InvalidSetting: they are too few, a value is not a finite number, or the surrogate
+                calls itself certain where it errs.
+        """
+        if not self._fitted:
+            raise NotFitted(f"{type(self).__name__} is calibrated after it was fitted or loaded")
+        checked = self._checked(archs)
+        values = values_of(self.space, checked, y)
+        mean, std = self.predict(checked, extra=extra)
+        self._factor *= stretch(mean, std, values)
+        return self
+
+    def predict(
+        self, archs: Sequence[Arch], *, extra: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """Return the expected metric of architectures and its standard deviation, each (n,).
+
+        Args:
+            archs: valid architectures of the space, (n,).
+            extra: the columns that were fitted, in their order, (n, k).
 
         Raises:
             NotFitted: `fit` or `load` comes first.
             InvalidArchitecture: one is not of the space; the message says which and why.
-            InvalidSetting: they are not a sequence.
+            InvalidSetting: they are not a sequence, or extra columns are not those fitted.
             Diverged: the settings, or the values in a file, are such that numbers overflow.
         """
         if not self._fitted:
             raise NotFitted(f"{type(self).__name__} predicts after it was fitted or loaded")
         checked = self._checked(archs)
+        columns = self._extra(extra, len(checked))
         if not checked:
             return np.empty(0), np.empty(0)
+        if columns.shape[1] != self._columns:
+            raise InvalidSetting(
+                f"{columns.shape[1]} extra columns: {type(self).__name__} was fitted to "
+                f"{self._columns}"
+            )
         with np.errstate(over="ignore", invalid="ignore"):
-            return finite_only(*self._predict(checked))
+            mean, std = self._predict(checked, columns)
+            return finite_only(mean, std * self._factor)
+
+    def _extra(self, extra: Floats | None, rows: int) -> Floats:
+        """Return further columns, (rows, k); without any where none are given.
+
+        Raises:
+            InvalidSetting: they are no such array of finite numbers, or the family reads none.
+        """
+        if extra is not None and not self.reads_extra:
+            raise InvalidSetting(
+                f"{type(self).__name__} reads architectures alone: give no extra columns"
+            )
+        return np.empty((rows, 0)) if extra is None else columns_of(extra, rows)
 
     def _checked(self, archs: Sequence[Arch]) -> list[Arch]:
         """Return architectures as plain tuples.
@@ -214,6 +280,8 @@ class Surrogate(ABC):
             "family": type(self).__name__,
             "space": self.space.name,
             "settings": self._settings,
+            "columns": self._columns,
+            "factor": self._factor,
         }
         content = io.BytesIO()
         arrays = {_ABOUT: np.array(json.dumps(about, sort_keys=True)), **self._state()}
@@ -265,18 +333,26 @@ class Surrogate(ABC):
         ):
             if about[what] != expected:
                 raise ValueError(f"its {what} is {about[what]!r}, not {expected!r}")
-        for name, array in arrays.items():
-            if array.dtype != np.float64 or not (np.abs(array) < LARGEST).all():
-                raise ValueError(f"its {name} are not all finite numbers below {LARGEST:g}")
         model = cls(space, **about["settings"])
+        model._columns = at_least("columns", about["columns"], 0, MANY if cls.reads_extra else 0)
+        model._factor = between("factor", about["factor"], 0.0, LARGEST)
+        for name, array in arrays.items():
+            if array.dtype != model._precision(name) or not (np.abs(array) < LARGEST).all():
+                raise ValueError(f"its {name} are not all finite numbers below {LARGEST:g}")
         model._restore(arrays)
         return model
 
-    @abstractmethod
-    def _fit(self, archs: Sequence[Arch], y: Floats, rng: np.random.Generator) -> None: ...
+    def _precision(self, name: str) -> type[np.floating[Any]]:
+        """Return of which type a stored array is."""
+        return np.float64
 
     @abstractmethod
-    def _predict(self, archs: Sequence[Arch]) -> tuple[Floats, Floats]: ...
+    def _fit(
+        self, archs: Sequence[Arch], extra: Floats, y: Floats, rng: np.random.Generator
+    ) -> None: ...
+
+    @abstractmethod
+    def _predict(self, archs: Sequence[Arch], extra: Floats) -> tuple[Floats, Floats]: ...
 
     @abstractmethod
     def _state(self) -> dict[str, NDArray[Any]]:

@@ -204,7 +204,9 @@ class EmbeddingGp(Surrogate):
             return BiLstms(self._members, self._inputs, self._width, self._layers, rng)
         return Perceptrons(self._members, self._sizes(), rng)
 
-    def _fit(self, archs: Sequence[Arch], y: Floats, rng: np.random.Generator) -> None:
+    def _fit(
+        self, archs: Sequence[Arch], extra: Floats, y: Floats, rng: np.random.Generator
+    ) -> None:
         every = np.tile(np.arange(len(y)), (self._members, 1))
         part = rng.permuted(every, axis=1)[:, : max(2, round(self._share * len(y)))]
         x = self._encode(archs)[part]
@@ -260,7 +262,7 @@ class EmbeddingGp(Surrogate):
         explained = (kernel @ self._inverse * kernel).sum(axis=-1)
         return means, np.sqrt(np.maximum(1.0 - explained, 0.0) + self._noise)
 
-    def _predict(self, archs: Sequence[Arch]) -> tuple[Floats, Floats]:
+    def _predict(self, archs: Sequence[Arch], extra: Floats) -> tuple[Floats, Floats]:
         # Of the mixture of all members in equal parts.
         means, stds = self.predict_members(archs)
         return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))

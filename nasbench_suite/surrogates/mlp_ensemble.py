@@ -9,7 +9,8 @@ of Liu et al., "Progressive Neural Architecture Search", ECCV 2018, section 3.4.
 The preset `paper` has the networks of BANANAS: five of ten layers of 20 units, trained with Adam
 on the absolute error for 150 epochs. The defaults are two layers of 32 units for 20 epochs of
 smaller batches, which rank the cells of NAS-Bench-201 as well as those and train in a tenth of
-the time. Targets are standardised. A space without the encoding `path` is encoded `one_hot`.
+the time. Targets are standardised, and so are features that are more than indicators. A space
+without the encoding `path` is encoded `one_hot`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,102 @@
+"""Ridge regression, a line through the features, as a Bayesian reads it.
+
+Hoerl and Kennard, "Ridge Regression", Technometrics 1970. How strongly weights are drawn to zero
+is chosen by the squared error of each value as the others predict it, which a singular value
+decomposition gives for all values and strengths at once (Golub, Heath and Wahba, "Generalized
+Cross-Validation", Technometrics 1979). The same error is the noise of the posterior, whose
+variance says how far an architecture is from those seen (Bishop, "Pattern Recognition and Machine
+Learning", 2006, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite.core import Floats
+from nasbench_suite.settings import above
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, Standard, stored
+
+_STRENGTHS: Final = np.geomspace(1e-3, 1e5, 33)
+# A singular value below this part of the largest is rounding.
+_RANK: Final = 1e-10
+
+
+class Ridge(FeatureSurrogate):
+    """A weighted sum of standardised features."""
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        strength: float | None = None,
+        encoding: str = ENCODING,
+        target: str = "auto",
+    ) -> None:
+        """Begin unfitted.
+
+        Args:
+            space: whose architectures are predicted.
+            strength: how much of the squared weights is added to the squared errors; chosen among
+                many where it is None.
+            encoding: one of the space's encodings, or several joined by `+`.
+            target: on which scale the metric is learned.
+        """
+        super().__init__(space, strength=strength, encoding=encoding, target=target)
+        self._strength = None if strength is None else above("strength", strength, 0.0)
+        self._standard: Standard
+        self._weights: Floats
+        self._directions: Floats
+        self._known: Floats
+        self._noise: Floats
+
+    def _learn(self, x: Floats, z: Floats, rng: np.random.Generator) -> None:
+        self._standard = Standard.of(x)
+        left, values, right = np.linalg.svd(self._standard.standardise(x), full_matrices=False)
+        rank = max(1, int((values > _RANK * max(values[0], 1.0)).sum()))
+        left, values, right = left[:, :rank], values[:rank], right[:rank]
+        seen = left.T @ z
+        best = np.inf
+        for strength in _STRENGTHS if self._strength is None else [self._strength]:
+            shrunk = values**2 / (values**2 + strength)
+            # The mean is a parameter too, hence one part in n.
+            leverage = np.square(left) @ shrunk + 1 / len(z)
+            errors = (z - left @ (shrunk * seen)) / np.maximum(1 - leverage, 1 / len(z) ** 2)
+            error = float(np.mean(errors**2))
+            if error < best:
+                best, chosen = error, strength
+        self._weights = right.T @ (values / (values**2 + chosen) * seen)
+        self._directions, self._known = right, values**2 + chosen
+        self._noise = np.array([min(np.sqrt(best), 1.0), chosen])
+
+    def _answer(self, x: Floats) -> tuple[Floats, Floats]:
+        rows = self._standard.standardise(x)
+        along = np.square(rows @ self._directions.T)
+        # What points in a direction that was never seen has the variance of the prior.
+        across = np.maximum(np.square(rows).sum(axis=1) - along.sum(axis=1), 0.0)
+        noise, strength = self._noise
+        variance = noise**2 * (1 + along @ (1 / self._known) + across / strength)
+        # Nothing is known less than what was drawn at random.
+        return rows @ self._weights, np.sqrt(np.minimum(variance, 1 + noise**2))
+
+    def _learned(self) -> dict[str, NDArray[Any]]:
+        return {
+            "standard": np.array(self._standard),
+            "weights": self._weights,
+            "directions": self._directions,
+            "known": self._known,
+            "noise": self._noise,
+        }
+
+    def _take(self, arrays: Mapping[str, NDArray[Any]], width: int) -> None:
+        self._standard = Standard.restore(arrays["standard"], width)
+        self._weights = stored(arrays, "weights", width)
+        self._directions = stored(arrays, "directions", -1, width)
+        self._known = stored(arrays, "known", len(self._directions))
+        self._noise = stored(arrays, "noise", 2)
+        if not ((self._known > 0).all() and self._noise[1] > 0):
+            raise ValueError("its strength is not positive")
