@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,37 +23,12 @@ ENCODING: Final = "live+path"
 """The default: what lies on paths from input to output, and which paths there are."""
 
 
-class Standard(NamedTuple):
-    """Where columns lie, so that each is read with mean 0 and standard deviation 1."""
-
-    centre: Floats
-    """(k,)."""
-    spread: Floats
-    """(k,); 1 where a column is always the same."""
-
-    @classmethod
-    def of(cls, x: Floats) -> Self:
-        """Return means and standard deviations of the columns of (n, k)."""
-        spread = x.std(axis=0)
-        # The standard deviation of equal numbers may be their last digit.
-        level = np.ptp(x, axis=0) == 0
-        return cls(x.mean(axis=0), np.where(level, 1.0, spread))
-
-    def standardise(self, x: Floats) -> Floats:
-        """Return columns with a mean of 0 and a standard deviation of 1."""
-        standard: Floats = (x - self.centre) / self.spread
-        return standard
-
-    @classmethod
-    def restore(cls, stored: Floats, columns: int) -> Self:
-        """Return what was stored as an array, (2, k).
-
-        Raises:
-            ValueError: it is none of so many columns.
-        """
-        if stored.shape != (2, columns) or not (stored[1] > 0).all():
-            raise ValueError(f"its standard is {stored.shape}, not means and positive spreads")
-        return cls(*stored)
+def features(
+    space: Space, encodings: Sequence[str], archs: Sequence[Arch], extra: Floats
+) -> Floats:
+    """Return the encodings of architectures, and further columns, (n, k), side by side."""
+    parts = [space.encode(archs, kind) for kind in encodings]
+    return np.concatenate([*parts, extra], axis=1)
 
 
 class FeatureSurrogate(Surrogate):
@@ -81,8 +56,7 @@ class FeatureSurrogate(Surrogate):
 
     def _features(self, archs: Sequence[Arch], extra: Floats) -> Floats:
         """Return the row of each architecture, (n, features)."""
-        parts = [self.space.encode(archs, kind) for kind in self._encodings]
-        return np.concatenate([*parts, extra], axis=1)
+        return features(self.space, self._encodings, archs, extra)
 
     def _width(self) -> int:
         """Return how many features a loaded model reads."""
@@ -91,8 +65,9 @@ class FeatureSurrogate(Surrogate):
     def _fit(
         self, archs: Sequence[Arch], extra: Floats, y: Floats, rng: np.random.Generator
     ) -> None:
-        self._target = Target.of(y, self._target_kind)
-        self._learn(self._features(archs, extra), self._target.learned(y), rng)
+        x = self._features(archs, extra)
+        self._target = Target.of(y, self._target_kind, x)
+        self._learn(x, self._target.learned(y), rng)
 
     def _predict(self, archs: Sequence[Arch], extra: Floats) -> tuple[Floats, Floats]:
         return self._target.restored(*self._answer(self._features(archs, extra)))

@@ -3,7 +3,10 @@
 Accuracies in percent crowd below the best and have a long tail towards chance; latencies and
 perplexities crowd near their least and have a tail above. Models whose errors are of one size
 everywhere would be busy with the tail. In the logarithm of the distance from an edge, a little
-beyond what was seen, both are near to symmetric.
+beyond what was seen, both are near to symmetric. But a latency may be a sum of what layers take,
+and its logarithm is none: so the scale is chosen by how well a linear model of the features
+predicts what it was not fitted to, as a density of the metric itself (Box and Cox, "An Analysis of
+Transformations", JRSS B 1964, with errors of values left out).
 """
 
 from __future__ import annotations
@@ -13,17 +16,23 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from nasbench_suite.core import Floats
+from nasbench_suite.surrogates._linear import Ridges
 from nasbench_suite.surrogates._networks import Scale
+from nasbench_suite.surrogates._scales import Standard
 
 TARGETS: Final = ("auto", "raw", "log", "below", "above")
 """`log` is of the value itself; `below` and `above` are of the distance from an edge beyond the
-largest value, or the smallest; `auto` is whichever makes the values most like a normal law."""
+largest value, or the smallest; `auto` is whichever a linear model predicts best."""
 
 # How far the edge is beyond the best, as a part of how far the median is from it: on NAS-Bench-201
 # parts from 0.25 to 2 rank within 0.003 of each other, from 100 as from 400 cells.
 _MARGIN: Final = 1.0
 # Predictions reach as far beyond what was seen as it is wide, so that no exponential overflows.
 _BEYOND: Final = 1.0
+# Errors below this, of targets with variance 1, are rounding.
+_LEAST: Final = 1e-20
+# Of how many values the scale is chosen.
+_SOME: Final = 1000
 
 
 class Target(NamedTuple):
@@ -41,10 +50,15 @@ class Target(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, y: Floats, kind: str) -> Self:
-        """Return the change of scale for values, (n,), one of `TARGETS`.
+    def of(cls, y: Floats, kind: str, x: Floats) -> Self:
+        """Return the change of scale for values, one of `TARGETS`.
 
         `log` of what is not all positive is `raw`, and so is any of equal values.
+
+        Args:
+            y: values in their own unit, (n,).
+            kind: one of `TARGETS`.
+            x: the features of each, (n, k), by which `auto` chooses.
         """
         candidates = {"raw": cls._of(y, 0.0, 0.0)}
         least, most, middle = float(y.min()), float(y.max()), float(np.median(y))
@@ -55,8 +69,10 @@ class Target(NamedTuple):
             for name, best, direction in (("below", most, -1.0), ("above", least, 1.0)):
                 gap = abs(best - middle) or most - least
                 candidates[name] = cls._of(y, direction, best - direction * _MARGIN * gap)
-        if kind == "auto":
-            return max(candidates.values(), key=lambda target: target._likelihood(y))
+        if kind == "auto" and len(candidates) > 1:
+            some = slice(None, None, -(-len(y) // _SOME))
+            ridges = Ridges(Standard.of(x[some]).standardise(x[some]))
+            return max(candidates.values(), key=lambda target: target._likelihood(y[some], ridges))
         return candidates.get(kind, candidates["raw"])
 
     @classmethod
@@ -67,15 +83,16 @@ class Target(NamedTuple):
         changed = cls(direction, edge, spread, Scale(0.0, 1.0), 0.0, 0.0)
         if direction == 0:
             changed = changed._replace(edge=plain.centre)
-        scale = Scale.of(changed.learned(y))
-        changed = changed._replace(scale=scale)
+        else:
+            changed = changed._replace(scale=Scale.of(changed.learned(y)))
         z = changed.learned(y)
         reach = _BEYOND * float(np.ptp(z)) or 1.0
         return changed._replace(low=float(z.min()) - reach, high=float(z.max()) + reach)
 
-    def _likelihood(self, y: Floats) -> float:
-        """Return the mean log-likelihood of values under a normal law of what is learned."""
-        slope = -np.log(self.scale.spread) - np.log(self.spread)
+    def _likelihood(self, y: Floats, ridges: Ridges) -> float:
+        """Return the mean log-likelihood of values as a linear model of the others predicts it."""
+        _, error = ridges.choose(self.learned(y))
+        slope = -0.5 * np.log(max(error, _LEAST)) - np.log(self.scale.spread) - np.log(self.spread)
         if self.direction != 0:
             slope = slope - np.mean(np.log(np.abs(y - self.edge) / self.spread))
         return float(slope)

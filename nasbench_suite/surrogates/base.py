@@ -337,7 +337,8 @@ class Surrogate(ABC):
         model._columns = at_least("columns", about["columns"], 0, MANY if cls.reads_extra else 0)
         model._factor = between("factor", about["factor"], 0.0, LARGEST)
         for name, array in arrays.items():
-            if array.dtype != model._precision(name) or not (np.abs(array) < LARGEST).all():
+            fits = array.dtype == model._precision(name)
+            if not fits or not (np.abs(array.astype(np.float64)) < LARGEST).all():
                 raise ValueError(f"its {name} are not all finite numbers below {LARGEST:g}")
         model._restore(arrays)
         return model

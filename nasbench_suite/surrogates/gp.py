@@ -22,8 +22,9 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import at_least, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, Standard, stored
+from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
 from nasbench_suite.surrogates._kernels import KERNELS, squares
+from nasbench_suite.surrogates._scales import Standard
 
 _MOST: Final = 20_000
 # Of how many rows the likelihood, and the standard deviation, are.

@@ -100,6 +100,8 @@ class Lightgbm(TreeEnsemble):
             import lightgbm
         except ImportError:
             raise MissingExtra("the surrogate lightgbm", "lightgbm") from None
+        if len(z) == 1:  # which LightGBM refuses
+            return [Tree.leaf(float(z[0]))]
         options = {**self._options, "seed": seed}
         data = lightgbm.Dataset(x, label=z, params={"verbosity": -1})
         booster = lightgbm.train(options, data, self._count)

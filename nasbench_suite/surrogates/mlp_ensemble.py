@@ -15,20 +15,22 @@ without the encoding `path` is encoded `one_hot`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_suite.core import Arch, Floats
+from nasbench_suite.core import Floats
 from nasbench_suite.settings import MANY, at_least, between, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, Scale, take_over
-from nasbench_suite.surrogates.base import Surrogate, check_size, encoding_of
+from nasbench_suite.surrogates._features import FeatureSurrogate
+from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, take_over
+from nasbench_suite.surrogates._scales import Standard
+from nasbench_suite.surrogates.base import check_size
 
 
-class MlpEnsemble(Surrogate):
+class MlpEnsemble(FeatureSurrogate):
     """Small networks that learn side by side; where they disagree, they do not know."""
 
     presets: ClassVar = {
@@ -41,6 +43,7 @@ class MlpEnsemble(Surrogate):
             "learning_rate": 0.01,
             "share": 1.0,
             "encoding": "path",
+            "target": "raw",
         }
     }
 
@@ -56,6 +59,7 @@ class MlpEnsemble(Surrogate):
         learning_rate: float = 0.01,
         share: float = 1.0,
         encoding: str = "path",
+        target: str = "raw",
     ) -> None:
         """Begin unfitted.
 
@@ -68,7 +72,9 @@ class MlpEnsemble(Surrogate):
             batch: of how many architectures a step's gradient is.
             learning_rate: of Adam.
             share: which part of the data each sees.
-            encoding: one of the space's; `path` is `one_hot` where the space has no paths.
+            encoding: one of the space's encodings, or several joined by `+`; `path` is `one_hot`
+                where the space has no paths.
+            target: on which scale the metric is learned.
         """
         super().__init__(
             space,
@@ -80,44 +86,53 @@ class MlpEnsemble(Surrogate):
             learning_rate=learning_rate,
             share=share,
             encoding=encoding,
+            target=target,
         )
         self._members = at_least("members", members, 2)
-        hidden = [at_least("width", width, 1)] * at_least("layers", layers, 0, LAYERS)
+        self._hidden = [at_least("width", width, 1)] * at_least("layers", layers, 0, LAYERS)
         self._epochs = at_least("epochs", epochs, 1, MANY)
         self._batch = at_least("batch", batch, 1)
         self._rate = between("learning_rate", learning_rate, 0.0, 1.0)
         self._share = share_of("share", share)
-        self._encoding = encoding_of(space, encoding)
-        self._sizes = (space.encode([], self._encoding).shape[1], *hidden, 1)
-        check_size(self._members * Perceptrons.count(self._sizes))
+        self._sizes_for(self._width())
         self._networks: Perceptrons
-        self._scale: Scale
+        self._standard: Standard
 
-    def _fit(self, archs: Sequence[Arch], y: Floats, rng: np.random.Generator) -> None:
-        x = self.space.encode(archs, self._encoding)
-        self._scale = Scale.of(y)
-        target = self._scale.standardise(y)
-        self._networks = Perceptrons(self._members, self._sizes, rng)
+    def _sizes_for(self, width: int) -> tuple[int, ...]:
+        """Return the sizes of layers that read so many features.
+
+        Raises:
+            InvalidSetting: the networks do not fit into the memory.
+        """
+        sizes = (width, *self._hidden, 1)
+        check_size(self._members * Perceptrons.count(sizes))
+        return sizes
+
+    def _learn(self, x: Floats, z: Floats, rng: np.random.Generator) -> None:
+        self._standard = Standard.of_counts(x)
+        x = self._standard.standardise(x)
+        self._networks = Perceptrons(self._members, self._sizes_for(x.shape[1]), rng)
         adam = Adam(self._networks.parameters, self._rate)
-        every = np.tile(np.arange(len(y)), (self._members, 1))
-        part = rng.permuted(every, axis=1)[:, : max(2, round(self._share * len(y)))]
+        every = np.tile(np.arange(len(z)), (self._members, 1))
+        part = rng.permuted(every, axis=1)[:, : max(2, round(self._share * len(z)))]
         for _ in range(self._epochs):
             order = rng.permuted(part, axis=1)
             for start in range(0, order.shape[1], self._batch):
                 picks = order[:, start : start + self._batch]
                 found = self._networks.forward(x[picks])
                 # The slope of the mean absolute error.
-                slope = np.sign(found[-1] - target[picks][:, :, None]) / picks.shape[1]
+                slope = np.sign(found[-1] - z[picks][:, :, None]) / picks.shape[1]
                 adam.descend(self._networks.backward(found, slope))
 
-    def _predict(self, archs: Sequence[Arch]) -> tuple[Floats, Floats]:
-        found = self._networks.forward(self.space.encode(archs, self._encoding))[-1][:, :, 0]
-        return self._scale.restore(found.mean(axis=0)), found.std(axis=0) * self._scale.spread
+    def _answer(self, x: Floats) -> tuple[Floats, Floats]:
+        found = self._networks.forward(self._standard.standardise(x))[-1][:, :, 0]
+        return found.mean(axis=0), found.std(axis=0)
 
-    def _state(self) -> dict[str, NDArray[Any]]:
-        return {"parameters": self._networks.parameters, "scale": np.array(self._scale)}
+    def _learned(self) -> dict[str, NDArray[Any]]:
+        return {"parameters": self._networks.parameters, "standard": np.array(self._standard)}
 
-    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._networks = Perceptrons(self._members, self._sizes, np.random.default_rng(0))
+    def _take(self, arrays: Mapping[str, NDArray[Any]], width: int) -> None:
+        self._standard = Standard.restore(arrays["standard"], width)
+        sizes = self._sizes_for(width)
+        self._networks = Perceptrons(self._members, sizes, np.random.default_rng(0))
         take_over(self._networks.parameters, arrays["parameters"])
-        self._scale = Scale.stored(arrays["scale"])

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, Standard, stored
+from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
+from nasbench_suite.surrogates._scales import Standard
 
 _COUNTS: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 # Distances are taken of so many numbers at once.

@@ -1,17 +1,15 @@
 """Ridge regression, a line through the features, as a Bayesian reads it.
 
 Hoerl and Kennard, "Ridge Regression", Technometrics 1970. How strongly weights are drawn to zero
-is chosen by the squared error of each value as the others predict it, which a singular value
-decomposition gives for all values and strengths at once (Golub, Heath and Wahba, "Generalized
-Cross-Validation", Technometrics 1979). The same error is the noise of the posterior, whose
-variance says how far an architecture is from those seen (Bishop, "Pattern Recognition and Machine
-Learning", 2006, section 3.3).
+is chosen by the squared error of each value as the others predict it. The same error is the noise
+of the posterior, whose variance says how far an architecture is from those seen (Bishop, "Pattern
+Recognition and Machine Learning", 2006, section 3.3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +17,9 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import above
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, Standard, stored
-
-_STRENGTHS: Final = np.geomspace(1e-3, 1e5, 33)
-# A singular value below this part of the largest is rounding.
-_RANK: Final = 1e-10
+from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
+from nasbench_suite.surrogates._linear import STRENGTHS, Ridges
+from nasbench_suite.surrogates._scales import Standard
 
 
 class Ridge(FeatureSurrogate):
@@ -56,22 +52,12 @@ class Ridge(FeatureSurrogate):
 
     def _learn(self, x: Floats, z: Floats, rng: np.random.Generator) -> None:
         self._standard = Standard.of(x)
-        left, values, right = np.linalg.svd(self._standard.standardise(x), full_matrices=False)
-        rank = max(1, int((values > _RANK * max(values[0], 1.0)).sum()))
-        left, values, right = left[:, :rank], values[:rank], right[:rank]
-        seen = left.T @ z
-        best = np.inf
-        for strength in _STRENGTHS if self._strength is None else [self._strength]:
-            shrunk = values**2 / (values**2 + strength)
-            # The mean is a parameter too, hence one part in n.
-            leverage = np.square(left) @ shrunk + 1 / len(z)
-            errors = (z - left @ (shrunk * seen)) / np.maximum(1 - leverage, 1 / len(z) ** 2)
-            error = float(np.mean(errors**2))
-            if error < best:
-                best, chosen = error, strength
-        self._weights = right.T @ (values / (values**2 + chosen) * seen)
-        self._directions, self._known = right, values**2 + chosen
-        self._noise = np.array([min(np.sqrt(best), 1.0), chosen])
+        ridges = Ridges(self._standard.standardise(x))
+        given = STRENGTHS if self._strength is None else (self._strength,)
+        strength, error = ridges.choose(z, given)
+        self._weights = ridges.weights(z, strength)
+        self._directions, self._known = ridges.directions, ridges.known(strength)
+        self._noise = np.array([min(np.sqrt(error), 1.0), strength])
 
     def _answer(self, x: Floats) -> tuple[Floats, Floats]:
         rows = self._standard.standardise(x)

@@ -20,7 +20,7 @@ from nasbench_suite import registry
 from nasbench_suite.core import Arch, Floats, InvalidSetting
 from nasbench_suite.settings import at_least, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, stored
+from nasbench_suite.surrogates._features import ENCODING, features, stored
 from nasbench_suite.surrogates._targets import TARGETS, Target
 from nasbench_suite.surrogates.base import Surrogate, encodings_of
 
@@ -65,7 +65,7 @@ class Stacked(Surrogate):
         self._folds = at_least("folds", folds, 2, _FOLDS)
         self._target_kind = one_of("target", target, TARGETS)
         self._encoding = encoding
-        encodings_of(space, encoding)
+        self._encodings = encodings_of(space, encoding)
         self._given = _by_family(settings)
         names = families.split("+") if isinstance(families, str) else []
         if not names or len(set(names)) < len(names) or "stacked" in names:
@@ -88,7 +88,8 @@ class Stacked(Surrogate):
     def _fit(
         self, archs: Sequence[Arch], extra: Floats, y: Floats, rng: np.random.Generator
     ) -> None:
-        self._target = Target.of(y, self._target_kind)
+        x = features(self.space, self._encodings, archs, extra)
+        self._target = Target.of(y, self._target_kind, x)
         z = self._target.learned(y)
         everything = np.arange(len(z))
         # Each part that is left for fitting has at least two.

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats, Ints, MissingExtra
 from nasbench_suite.settings import above
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, Standard, stored
+from nasbench_suite.surrogates._features import ENCODING, stored
 from nasbench_suite.surrogates._folds import CrossFitted
 from nasbench_suite.surrogates._kernels import squares
+from nasbench_suite.surrogates._scales import Standard
 
 
 class Svr(CrossFitted):
