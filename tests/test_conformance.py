@@ -35,10 +35,28 @@ class TestStrategies(StrategyTests):
         return registry.load("spaces", request.param)
 
 
+# Fewer trees than the defaults, which do all that many do.
+TREES = {"members": 3, "trees": 12}
+QUICK = {
+    "lightgbm": TREES | {"learning_rate": 0.3},
+    "random_forest": TREES,
+    "stacked": {"families": "ridge+random_forest", "settings": {"random_forest": TREES}},
+    "xgboost": TREES | {"learning_rate": 0.3},
+}
+
+
 class TestSurrogates(SurrogateTests):
     @pytest.fixture(params=registry.names("surrogates"))
-    def surrogate(self, request):
-        return registry.load("surrogates", request.param)
+    def name(self, request):
+        return request.param
+
+    @pytest.fixture
+    def surrogate(self, name):
+        return registry.load("surrogates", name)
+
+    @pytest.fixture
+    def settings(self, name):
+        return QUICK.get(name, {})
 
     @pytest.fixture(params=["nasbench201", "nats_sss"])
     def space(self, request):

@@ -60,7 +60,8 @@ class FeatureSurrogate(Surrogate):
 
     def _width(self) -> int:
         """Return how many features a loaded model reads."""
-        return self._features([], np.empty((0, self._columns))).shape[1]
+        width: int = self._features([], np.empty((0, self._columns))).shape[1]
+        return width
 
     def _fit(
         self, archs: Sequence[Arch], extra: Floats, y: Floats, rng: np.random.Generator

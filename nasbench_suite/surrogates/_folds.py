@@ -54,11 +54,14 @@ class CrossFitted(FeatureSurrogate):
         self._noise = float(np.sqrt(max(error - shown, 0.0)))
 
     def _answer(self, x: Floats) -> tuple[Floats, Floats]:
-        return self._each(x).mean(axis=1), np.sqrt(self._share**2 * self._variance(x) + self._noise**2)
+        return self._each(x).mean(axis=1), np.sqrt(
+            self._share**2 * self._variance(x) + self._noise**2
+        )
 
     def _variance(self, x: Floats) -> Floats:
         """Return how far the members are apart, (n,)."""
-        return self._each(x).var(axis=1)
+        apart: Floats = self._each(x).var(axis=1)
+        return apart
 
     def _learned(self) -> dict[str, NDArray[Any]]:
         return {"noise": np.array([self._share, self._noise])}

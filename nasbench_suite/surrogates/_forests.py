@@ -24,7 +24,6 @@ _NOTHING: Final = Tree.leaf(0.0)
 class TreeEnsemble(CrossFitted):
     """Members are sums of equally many trees, of plain arrays whoever has grown them."""
 
-
     def __init__(self, space: Space, *, trees: int, **settings: Any) -> None:
         """Begin unfitted.
 

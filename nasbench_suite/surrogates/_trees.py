@@ -145,7 +145,9 @@ class Trees:
         ask = self._walk if self._table is None else self._table.answer
         step = max(1, _CHUNK // len(self))
         parts = [ask(single[at : at + step]) for at in range(0, len(x), step)]
-        sums = [part.reshape(len(part), members, -1).sum(axis=2, dtype=np.float64) for part in parts]
+        sums = [
+            part.reshape(len(part), members, -1).sum(axis=2, dtype=np.float64) for part in parts
+        ]
         return np.concatenate(sums)
 
     def _walk(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -260,4 +262,5 @@ class _Table:
     def _read(self, left: NDArray[Any]) -> NDArray[np.float32]:
         """Return the answers of the first leaves that are left."""
         first = np.bitwise_count((left & -left) - left.dtype.type(1))
-        return self._answers[self._trees + first]
+        answers: NDArray[np.float32] = self._answers[self._trees + first]
+        return answers

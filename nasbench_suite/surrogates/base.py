@@ -65,7 +65,8 @@ def encodings_of(space: Space, encoding: str) -> tuple[str, ...]:
     Raises:
         InvalidSetting: the space has no such encoding.
     """
-    named = encoding.split("+") if isinstance(encoding, str) else [encoding]
+    # What is no word is refused by name.
+    named = str(encoding).split("+")
     return tuple(dict.fromkeys(encoding_of(space, name) for name in named))
 
 

@@ -12,7 +12,14 @@ from typing import Any, Self
 import numpy as np
 
 from nasbench_suite import registry
-from nasbench_suite.core import Arch, Floats, InvalidArchitecture, InvalidSetting, MissingExtra, whole
+from nasbench_suite.core import (
+    Arch,
+    Floats,
+    InvalidArchitecture,
+    InvalidSetting,
+    MissingExtra,
+    whole,
+)
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates.base import NotFitted, Surrogate
 

@@ -93,13 +93,14 @@ class Gp(FeatureSurrogate):
         kernel = self._shape.of(squares(self._rows, self._rows))
         kernel[np.diag_indices(len(z))] += self._shape.noise
         self._weights = cho_solve(cho_factor(kernel, lower=True, overwrite_a=True), z)
-        self._amplitude = float(np.sqrt(max(z @ self._weights, 0.0) / len(z)))
+        self._amplitude = float(np.sqrt(max(float(z @ self._weights), 0.0) / len(z)))
         self._know()
 
     def _know(self) -> None:
         some = self._rows[:_SOME]
         kernel = self._shape.of(squares(some, some)) + self._shape.noise * np.eye(len(some))
-        self._inverse = np.linalg.inv(kernel)
+        inverse: NDArray[Any] = np.linalg.inv(kernel)
+        self._inverse = inverse
 
     def _answer(self, x: Floats) -> tuple[Floats, Floats]:
         kernel = self._shape.of(squares(self._standard.standardise(x), self._rows))

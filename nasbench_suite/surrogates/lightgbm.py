@@ -117,7 +117,9 @@ class Lightgbm(TreeEnsemble):
             return Tree.leaf(float(value[0]))
         inner = len(value) - 1
         # A child below zero is a leaf; leaves are numbered from the last inner node on.
-        children = [np.array(lines[f"{side}_child"].split(), np.int64) for side in ("left", "right")]
+        children = [
+            np.array(lines[f"{side}_child"].split(), np.int64) for side in ("left", "right")
+        ]
         left, right = (np.where(child < 0, inner + ~child, child) for child in children)
         none = np.zeros(len(value), dtype=np.int64)
         asked = np.array(lines["split_feature"].split(), dtype=np.int64)

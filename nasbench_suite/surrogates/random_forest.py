@@ -104,4 +104,5 @@ class RandomForest(TreeEnsemble):
 
     def _variance(self, x: Floats) -> Floats:
         votes = self._trees.answer(x, len(self._trees)) * self._count
-        return votes.var(axis=1)
+        apart: Floats = votes.var(axis=1)
+        return apart

@@ -67,8 +67,8 @@ class Stacked(Surrogate):
         self._encoding = encoding
         self._encodings = encodings_of(space, encoding)
         self._given = _by_family(settings)
-        names = families.split("+") if isinstance(families, str) else []
-        if not names or len(set(names)) < len(names) or "stacked" in names:
+        names = str(families).split("+")
+        if len(set(names)) < len(names) or "stacked" in names:
             raise InvalidSetting(
                 f"families is {families!r}: give names of others joined by +, each once"
             )
@@ -95,7 +95,10 @@ class Stacked(Surrogate):
         # Each part that is left for fitting has at least two.
         folds = min(self._folds, len(z) - 2)
         fold = rng.permutation(len(z)) % max(folds, 1)
-        means, stds = np.zeros((len(self._families), len(z))), np.zeros((len(self._families), len(z)))
+        means, stds = (
+            np.zeros((len(self._families), len(z))),
+            np.zeros((len(self._families), len(z))),
+        )
         for part in range(folds if folds > 1 else 0):
             seen, unseen = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
             self._fit_each(archs, extra, z, seen, rng)

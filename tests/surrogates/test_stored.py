@@ -48,9 +48,25 @@ def spoil(family, folder, **changed):
 
 
 @pytest.mark.parametrize("scale", [[0.0, -1.0], [0.0, 0.0], [0.0], [0.0, 1.0, 2.0], 1.0])
-def test_a_scale_is_a_centre_and_a_positive_spread(family, tmp_path, scale):
+@pytest.mark.parametrize("name", ["perceptron", "lstm"])
+def test_a_scale_is_a_centre_and_a_positive_spread(name, tmp_path, scale):
     with pytest.raises(DamagedInput, match="scale"):
-        spoil(family, tmp_path, scale=np.array(scale))
+        spoil(FAMILIES[name], tmp_path, scale=np.array(scale))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        [2.0, 0.0, 1.0, 0.0, 1.0, -1.0, 1.0],
+        [0.0, 0.0, -1.0, 0.0, 1.0, -1.0, 1.0],
+        [0.0, 0.0, 1.0, 0.0, 0.0, -1.0, 1.0],
+        [0.0, 0.0, 1.0],
+        0.0,
+    ],
+)
+def test_a_target_is_a_direction_and_positive_spreads(tmp_path, target):
+    with pytest.raises(DamagedInput, match=r"target|scale"):
+        spoil(FAMILIES["mlp"], tmp_path, target=np.array(target))
 
 
 @pytest.mark.parametrize("shape", [(8, 15, 5), (8, 14, 32), (7, 15, 32), (8, 15), ()])
@@ -113,7 +129,7 @@ def test_how_many_parameters_is_how_many_there_are(family):
     model = fitted(kind, settings)
     networks = model._networks
     if kind is MlpEnsemble:
-        assert networks.parameters.shape == (5, networks.count(model._sizes))
+        assert networks.parameters.shape == (5, networks.count(networks.sizes))
     else:
         assert networks.parameters.shape == (8, model._parameters())
 
