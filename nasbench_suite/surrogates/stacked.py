@@ -20,7 +20,7 @@ from nasbench_suite import registry
 from nasbench_suite.core import Arch, Floats, InvalidSetting
 from nasbench_suite.settings import at_least, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, features, stored
+from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, features, stored
 from nasbench_suite.surrogates._targets import TARGETS, Target
 from nasbench_suite.surrogates.base import Surrogate, encodings_of
 
@@ -51,7 +51,7 @@ class Stacked(Surrogate):
             families: their names, joined by `+`.
             settings: of families by their names, where they are not the defaults.
             folds: in how many parts the data are divided to learn the weights.
-            encoding: of all families that have the setting.
+            encoding: of all families that read rows of features.
             target: on which scale the metric is learned.
         """
         super().__init__(
@@ -81,8 +81,8 @@ class Stacked(Surrogate):
 
     def _made(self, name: str) -> Surrogate:
         kind: type[Surrogate] = registry.load_class("surrogates", name)
-        shared = {"encoding": self._encoding, "target": "raw"}
-        own = {key: value for key, value in shared.items() if key in kind.settings()}
+        plain = issubclass(kind, FeatureSurrogate)
+        own = {"encoding": self._encoding, "target": "raw"} if plain else {}
         return kind(self.space, **kind.settings({**own, **self._given.get(name, {})}))
 
     def _fit(
