@@ -19,8 +19,12 @@ from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._targets import TARGETS, Target
 from nasbench_suite.surrogates.base import Surrogate, encodings_of
 
-ENCODING: Final = "live+path"
-"""The default: what lies on paths from input to output, and which paths there are."""
+ENCODING: Final = "live"
+"""The default: what lies on paths from input to output.
+
+On NAS-Bench-201 which paths there are adds nothing to it for trees, and costs a Gaussian process
+0.08 of Kendall's tau from 400 cells.
+"""
 
 
 def features(

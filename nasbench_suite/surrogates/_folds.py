@@ -19,6 +19,8 @@ from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._features import FeatureSurrogate, stored
 
+LEAST: Final = 0.01
+"""Which part of a squared error is noise at least: where all agree, nothing is certain yet."""
 MEMBERS: Final = 1000
 """How many members an ensemble may be set to have."""
 
@@ -51,7 +53,7 @@ class CrossFitted(FeatureSurrogate):
         error = float(np.mean((z - unseen) ** 2))
         shown = float(np.mean(self._variance(x)))
         self._share = float(np.sqrt(min(error / shown, 1.0))) if shown > 0 else 1.0
-        self._noise = float(np.sqrt(max(error - shown, 0.0)))
+        self._noise = float(np.sqrt(max(error - shown, LEAST * error)))
 
     def _answer(self, x: Floats) -> tuple[Floats, Floats]:
         return self._each(x).mean(axis=1), np.sqrt(

@@ -18,6 +18,7 @@ from nasbench_suite.core import Floats
 from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
+from nasbench_suite.surrogates._folds import LEAST
 from nasbench_suite.surrogates._scales import Standard
 
 _COUNTS: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -68,7 +69,8 @@ class Neighbours(FeatureSurrogate):
             error = float(np.mean((z - mean) ** 2))
             if error < best:
                 best, self._count = error, count
-                self._noise = float(np.sqrt(max(error - variance.mean(), 0.0)))
+                rest = max(error - float(variance.mean()), LEAST * error)
+                self._noise = float(np.sqrt(rest))
 
     def _nearest(self, rows: Floats, count: int) -> tuple[Floats, NDArray[np.int64]]:
         """Return the squared distances of the nearest that are known, (n, count), and which."""
