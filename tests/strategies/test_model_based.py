@@ -114,7 +114,10 @@ def test_bananas_draws_from_what_the_ensemble_predicts(monkeypatch):
     monkeypatch.setattr(
         MlpEnsemble,
         "_predict",
-        lambda self, archs: (np.array([convolutions(a) for a in archs]), np.zeros(len(archs))),
+        lambda self, archs, extra: (
+            np.array([convolutions(a) for a in archs]),
+            np.zeros(len(archs)),
+        ),
     )
     asked = play(make("bananas", parents=2), convolutions, 20)
     best = sorted(asked[:10], key=convolutions, reverse=True)[:2]
@@ -127,7 +130,7 @@ def test_bananas_draws_from_what_the_ensemble_predicts(monkeypatch):
 def test_bananas_explores_where_the_ensemble_is_unsure(monkeypatch):
     """Values are drawn, so the widest of equal predictions are the likeliest to be chosen."""
 
-    def predict(self, archs):
+    def predict(self, archs, extra):
         wide = np.array([float(arch[0] == 4) for arch in archs])
         return np.zeros(len(archs)), 1e-6 + wide
 
@@ -181,7 +184,10 @@ def test_progressive_takes_what_the_predictor_likes(monkeypatch):
     monkeypatch.setattr(
         MlpEnsemble,
         "_predict",
-        lambda self, archs: (np.array([a[0] * 10.0 + a[1] for a in archs]), np.zeros(len(archs))),
+        lambda self, archs, extra: (
+            np.array([a[0] * 10.0 + a[1] for a in archs]),
+            np.zeros(len(archs)),
+        ),
     )
     asked = play(make("progressive", "nats_sss", beam=35), lambda arch: 1.0, 45)
     assert sorted(asked[:35]) == sorted(
