@@ -111,7 +111,7 @@ def test_arrays_predict_as_the_package_that_grew_them():
     xgboost = pytest.importorskip("xgboost")
     cells, y = drawn(300, 0)
     ours = family("xgboost", trees=60, target="raw").fit(cells, y, noise())
-    x = features(SPACE, encodings_of(SPACE, "live+path"), cells, np.empty((300, 0)))
+    x = features(SPACE, encodings_of(SPACE, "live"), cells, np.empty((300, 0)))
     fold = noise().permutation(300) % 5
     rng = noise()
     rng.permutation(300)
