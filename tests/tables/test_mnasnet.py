@@ -1,13 +1,15 @@
 """The table of Accel-NASBench, compared with its source."""
 
+import gzip
 import io
 import json
 import tarfile
+import zlib
 from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nasbench_suite import Budget, load, registry, run
@@ -397,9 +399,18 @@ def test_an_archive_with_a_wrong_bit_is_refused(tmp_path_factory, network, place
     # Between the file's name and its length, neither of which is needed.
     start = content.index(0, 10) + 1
     content[start + place % (len(content) - 4 - start)] ^= 1 << bit
+    assume(not _same(path.read_bytes(), bytes(content)))
     path.write_bytes(content)
     # It is found before the results are counted, which would be too few here in any case.
     refused(folder, r"anb_dataset_jsons.tar.gz( is damaged|, .*: )")
+
+
+def _same(before, after):
+    """Return whether two gzip files hold the same: a few bits of one are of no meaning."""
+    try:
+        return gzip.decompress(before) == gzip.decompress(after)
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 @pytest.mark.published
