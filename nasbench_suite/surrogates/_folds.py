@@ -49,20 +49,20 @@ class CrossFitted(FeatureSurrogate):
         fold = rng.permutation(len(z)) % self._members
         seeds = rng.integers(2**31, size=self._members)
         self._train(x, z, [np.flatnonzero(fold != m) for m in range(self._members)], seeds)
-        unseen = self._each(x)[np.arange(len(z)), fold]
-        error = float(np.mean((z - unseen) ** 2))
-        shown = float(np.mean(self._variance(x)))
+        each = self._each(x)
+        error = float(np.mean((z - each[np.arange(len(z)), fold]) ** 2))
+        shown = float(np.mean(self._variance(x, each)))
         self._share = float(np.sqrt(min(error / shown, 1.0))) if shown > 0 else 1.0
         self._noise = float(np.sqrt(max(error - shown, LEAST * error)))
 
     def _answer(self, x: Floats) -> tuple[Floats, Floats]:
-        return self._each(x).mean(axis=1), np.sqrt(
-            self._share**2 * self._variance(x) + self._noise**2
-        )
+        each = self._each(x)
+        variance = self._share**2 * self._variance(x, each) + self._noise**2
+        return each.mean(axis=1), np.sqrt(variance)
 
-    def _variance(self, x: Floats) -> Floats:
-        """Return how far the members are apart, (n,)."""
-        apart: Floats = self._each(x).var(axis=1)
+    def _variance(self, x: Floats, each: Floats) -> Floats:
+        """Return how far the members, which predict `each`, (n, members), are apart, (n,)."""
+        apart: Floats = each.var(axis=1)
         return apart
 
     def _learned(self) -> dict[str, NDArray[Any]]:

@@ -102,7 +102,7 @@ class RandomForest(TreeEnsemble):
             value=grown.value[:, 0, 0] / self._count,
         )
 
-    def _variance(self, x: Floats) -> Floats:
+    def _variance(self, x: Floats, each: Floats) -> Floats:
         votes = self._trees.answer(x, len(self._trees)) * self._count
         apart: Floats = votes.var(axis=1)
         return apart
