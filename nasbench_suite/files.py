@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from nasbench_suite.core import OutputError
+from nasbench_suite.core import DamagedInput, InvalidSetting, OutputError
 
 RUNS: Final = "runs"
 LOCK: Final = ".lock"
@@ -81,6 +82,42 @@ def claim(folder: Path) -> Path:
     if not free and not runs.is_dir():
         raise OutputError(f"{folder} holds something else: name another folder")
     return runs
+
+
+def ask(path: Path, question: Mapping[str, Any], *, begun: bool = True) -> None:
+    """Write what the folder of a file is to answer, or see that it is asked the same again.
+
+    Args:
+        path: the file; nothing but what is hidden may lie beside it before it is there.
+        question: what JSON can hold.
+        begun: whether anything of an answer is there, which another question would lose.
+
+    Raises:
+        InvalidSetting: the folder is of another question.
+        OutputError: it holds something else, or cannot be written.
+        DamagedInput: what it says is unreadable.
+    """
+    text = json.dumps(question, indent=2) + "\n"
+    asked = json.loads(text)
+    folder = path.parent
+    if not path.is_file():
+        others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+        if others:
+            raise OutputError(f"{folder} holds something else ({others[0]}): name another folder")
+        write_whole(path, text)
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+        differing = sorted(key for key in asked if before.get(key) != asked[key])
+    except (ValueError, AttributeError) as error:
+        raise DamagedInput(f"{path} is damaged ({error}): name another folder") from None
+    if differing and not begun:
+        write_whole(path, text)
+    elif differing:
+        raise InvalidSetting(
+            f"{folder} was begun with another {' and '.join(differing)}: ask the same, or name "
+            "another folder"
+        )
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ same question asked again of the same folder makes only the trainings that are m
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import re
 import shutil
@@ -29,12 +28,11 @@ from nasbench_suite.core import (
     FaultyStrategy,
     InvalidSetting,
     NasbenchError,
-    OutputError,
     raised,
 )
 from nasbench_suite.executors import Inline
 from nasbench_suite.experiments.work import outcomes
-from nasbench_suite.files import alone, write_whole
+from nasbench_suite.files import alone, ask, write_whole
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.pack import write
 from nasbench_suite.training import trained
@@ -193,7 +191,9 @@ def build(
     ]
     paths = {path_of(kept, space, job): job for job in jobs}
     with alone(out):
-        _claim(out, plan)
+        # As long as nothing is trained, nothing is lost by another question.
+        begun = any(any((out / name).glob("*")) for name in (_TRAININGS, _CHECKPOINTS))
+        ask(out / FILE, {"format": _FORMAT, **asdict(plan)}, begun=begun)
         found = {path: read(path, space, job) for path, job in paths.items() if path.exists()}
         failed = sum(training.failure is not None for training in found.values())
         if progress is not None:
@@ -327,38 +327,6 @@ def _trainings(listed: list[Arch], plan: Plan) -> Iterator[tuple[Arch, int]]:
     for seed in range(plan.repeats if plan.repeat else plan.seeds):
         for place in order[: len(listed) if seed < plan.seeds else plan.repeat]:
             yield listed[place], seed
-
-
-def _claim(out: Path, plan: Plan) -> None:
-    """Write what a folder is to answer, or see that it is the same.
-
-    As long as nothing is trained, nothing is lost by another question.
-
-    Raises:
-        InvalidSetting: it is of another question.
-        OutputError: it holds something else.
-    """
-    asked = json.loads(json.dumps({"format": _FORMAT, **asdict(plan)}))
-    path = out / FILE
-    if not path.is_file():
-        others = [entry.name for entry in out.iterdir() if not entry.name.startswith(".")]
-        if others:
-            raise OutputError(f"{out} holds something else ({others[0]}): name another folder")
-        write_whole(path, json.dumps(asked, indent=2) + "\n")
-        return
-    try:
-        before = json.loads(path.read_text("utf-8"))
-        differing = sorted(key for key in asked if before.get(key) != asked[key])
-        begun = any(any((out / name).glob("*")) for name in (_TRAININGS, _CHECKPOINTS))
-    except (ValueError, AttributeError) as error:
-        raise DamagedInput(f"{path} is damaged ({error}): name another folder") from None
-    if differing and not begun:
-        write_whole(path, json.dumps(asked, indent=2) + "\n")
-    elif differing:
-        raise InvalidSetting(
-            f"{out} was begun with another {' and '.join(differing)}: ask the same, or name "
-            "another folder"
-        )
 
 
 def path_of(out: Path, space: Space, job: Job) -> Path:

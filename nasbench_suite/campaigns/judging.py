@@ -27,9 +27,9 @@ import numpy as np
 from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
 from nasbench_suite.campaigns.splitting import Known, Splitter, Splitting, known_of
-from nasbench_suite.core import DamagedInput, InvalidSetting, OutputError
+from nasbench_suite.core import DamagedInput, InvalidSetting
 from nasbench_suite.experiments.run import VERSION
-from nasbench_suite.files import alone, write_whole
+from nasbench_suite.files import alone, ask, write_whole
 from nasbench_suite.scoring.intervals import mean_interval
 from nasbench_suite.settings import at_least
 from nasbench_suite.surrogates.base import Surrogate
@@ -183,7 +183,7 @@ def judge(
         "splitting": asdict(how),
     }
     with alone(out):
-        _claim(out, json.loads(json.dumps(asked)))
+        ask(out / FILE, asked)
 
         def kept(trial: int, left_out: str | None, size: int) -> Judged:
             stem = re.sub(r"[^\w.-]+", "-", f"{left_out}-{size}" if left_out else str(size))
@@ -268,33 +268,6 @@ def _each(
 
 
 # The folder.
-
-
-def _claim(out: Path, asked: dict[str, Any]) -> None:
-    """Write what a folder is to answer, or see that it is the same.
-
-    Raises:
-        InvalidSetting: it is of another question.
-        OutputError: it holds something else.
-        DamagedInput: what it says is unreadable.
-    """
-    path = out / FILE
-    if not path.is_file():
-        others = [entry.name for entry in out.iterdir() if not entry.name.startswith(".")]
-        if others:
-            raise OutputError(f"{out} holds something else ({others[0]}): name another folder")
-        write_whole(path, json.dumps(asked, indent=2) + "\n")
-        return
-    try:
-        before = json.loads(path.read_text("utf-8"))
-        differing = sorted(key for key in asked if before.get(key) != asked[key])
-    except (ValueError, AttributeError) as error:
-        raise DamagedInput(f"{path} is damaged ({error}): name another folder") from None
-    if differing:
-        raise InvalidSetting(
-            f"{out} was begun with another {' and '.join(differing)}: ask the same, or name "
-            "another folder"
-        )
 
 
 def _text(judged: Judged) -> str:
