@@ -232,6 +232,10 @@ class Record:
     value: float | list[float]
     key: str = "architecture"
     """`canonical` where the table was asked for the architecture's canonical form."""
+    std: float | None = None
+    """How far what is measured may be from a prediction, as a standard deviation."""
+    outside: bool | None = None
+    """Whether the architecture of a prediction lies outside what the surrogate was fitted to."""
 
 
 @dataclass(frozen=True, slots=True)

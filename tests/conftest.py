@@ -40,6 +40,60 @@ def tfrecords() -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "tables" / "tfrecords.py")))
 
 
+SMALL_RECIPE = """
+name = "small"
+version = "1"
+title = "A small surrogate"
+description = "Two metrics of MnasNet's networks, for tests."
+benchmark = "mnasnet/imagenet"
+table_version = "1"
+reported = "val_accuracy"
+split = "official"
+notes = ["for tests"]
+
+[protocols.standard]
+description = "A search sees one noisy prediction and pays predicted seconds."
+objective = "val_accuracy"
+epochs = []
+seed = 0
+cost = "train_seconds"
+continues = false
+
+[protocols.standard.report]
+metric = "val_accuracy"
+seed = "mean"
+
+[[predict]]
+metrics = ["val_accuracy"]
+family = "distilled"
+noise = "absolute"
+settings = { teacher = "ridge", drawn = 1000, epochs = 20 }
+
+[[predict]]
+metrics = ["train_seconds"]
+family = "ridge"
+noise = "relative"
+"""
+"""How a surrogate is fitted in a few seconds."""
+
+
+@pytest.fixture(scope="session")
+def small_surrogate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fitted surrogate of `mnasnet/imagenet` in a data folder of its own."""
+    from nasbench_suite.campaigns.fitting import fit
+
+    root = tmp_path_factory.mktemp("data")
+    (root / "small.toml").write_text(SMALL_RECIPE)
+    return fit(root / "small.toml", out=root / "surrogates" / "small")
+
+
+@pytest.fixture
+def with_small(small_surrogate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That surrogate, where it is found."""
+    monkeypatch.setenv("NASBENCH_DATA", str(small_surrogate.parents[1]))
+    return small_surrogate
+
+
 class Done(NamedTuple):
     """What a command left behind."""
 

@@ -38,6 +38,7 @@ class TestStrategies(StrategyTests):
 # Fewer trees than the defaults, which do all that many do.
 TREES = {"members": 3, "trees": 12}
 QUICK = {
+    "distilled": {"teacher": "ridge", "drawn": 200},
     "lightgbm": TREES | {"learning_rate": 0.3},
     "random_forest": TREES,
     "stacked": {"families": "ridge+random_forest", "settings": {"random_forest": TREES}},

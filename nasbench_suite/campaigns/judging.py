@@ -133,7 +133,7 @@ def judge(
     if not (isinstance(kind, type) and issubclass(kind, Surrogate)):
         raise InvalidSetting(f"{family} is no family: it does not derive from Surrogate")
     complete = kind.settings(settings)
-    known = known_of(load(benchmark), metric, epochs, drop_missing, tell)
+    known = known_of(load(benchmark, "table"), metric, epochs, drop_missing, tell)
     name = metric or known.table.reported
     at_least("trials", trials, 1)
     if not train or len(set(train)) < len(train):

@@ -41,7 +41,7 @@ STRATEGIES: Final = (
 )
 """Whose visits are learned from, unless others are named: those that are quick and go apart."""
 
-_OFFICIAL: Final = "official_split"
+OFFICIAL: Final = "official_split"
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def known_of(
     name = metric or table.reported
     if epochs is not None and table.epochs(name) == (None,):
         raise InvalidSetting(f"{name} on {table.benchmark} does not depend on epochs: ask without")
-    official = name != _OFFICIAL and _OFFICIAL in table.metrics
+    official = name != OFFICIAL and OFFICIAL in table.metrics
     frame = table.frame([name], epochs=epochs)
-    parts = table.frame([_OFFICIAL])[_OFFICIAL].to_numpy() if official else None
+    parts = table.frame([OFFICIAL])[OFFICIAL].to_numpy() if official else None
     values = frame[name].to_numpy(dtype=np.float64)
     measured = ~np.isnan(values)
     texts = frame.index.to_numpy()
@@ -118,6 +118,23 @@ def known_of(
         "min" if table.metrics[name].direction == "min" else "max",
         None if parts is None else parts[measured],
     )
+
+
+def official_parts(table: Table, official: Floats | None, names: Sequence[str]) -> list[Ints]:
+    """Return the numbers of the architectures in parts of a table's official split.
+
+    Args:
+        table: whose card lists the parts in order.
+        official: the number of the part of each architecture, or none where there are no parts.
+        names: of the parts.
+
+    Raises:
+        InvalidSetting: the table has no official split.
+    """
+    if official is None:
+        raise InvalidSetting(f"{table.benchmark} has no official split: take another")
+    parts: list[str] = read_card(table.folder)["lists"][OFFICIAL]
+    return [np.flatnonzero(official == parts.index(name)) for name in names]
 
 
 def visited(
@@ -194,10 +211,7 @@ class Splitter:
 
     def _official(self, size: int, rng: np.random.Generator) -> Split:
         known = self._known
-        if known.official is None:
-            raise InvalidSetting(f"{known.table.benchmark} has no official split: take another")
-        parts: list[str] = read_card(known.table.folder)["lists"][_OFFICIAL]
-        train, test = (np.flatnonzero(known.official == parts.index(p)) for p in ("train", "test"))
+        train, test = official_parts(known.table, known.official, ("train", "test"))
         if size > len(train):
             raise InvalidSetting(
                 f"training on {size:,}: the official part `train` of {known.table.benchmark} has "

@@ -89,6 +89,8 @@ def _add_look(verb: _Verb) -> None:
     sub = verb("info", "look", "info", "say what a benchmark holds, and where it comes from")
     sub.add_argument("benchmark", help="such as nasbench201/cifar10")
 
+    _add_source(sub)
+
     sub = verb("query", "look", "query", "look up an architecture")
     sub.add_argument("benchmark", help="such as nasbench201/cifar10")
     sub.add_argument("architecture", help=_ARCH)
@@ -101,6 +103,7 @@ def _add_look(verb: _Verb) -> None:
     )
     sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
     sub.add_argument("--seed", default="mean", help="mean (default), all, or a run from 0")
+    _add_source(sub)
 
     sub = verb("curves", "look", "draw_curves", "draw learning curves")
     sub.add_argument("benchmark", help="such as nasbench201/digits")
@@ -120,6 +123,15 @@ def _add_look(verb: _Verb) -> None:
     sub.add_argument("importer", help="such as nasbench201; csv for your own")
     sub.add_argument("--from", dest="source", type=Path, required=True, metavar="PATH")
     sub.add_argument("--out", type=Path, metavar="DIR", help="default: the table's own place")
+
+
+def _add_source(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--source",
+        choices=("auto", "table", "surrogate"),
+        default="auto",
+        help="the table where it covers its space, else what was fitted to it (default); or one",
+    )
 
 
 def _add_search(verb: _Verb) -> None:
@@ -213,6 +225,11 @@ def _add_surrogate(verb: _Verb) -> None:
         help="a setting of the family, or preset=NAME; may be repeated",
     )
     sub.add_argument("--out", type=Path, metavar="DIR", help="keeps every trial, and goes on there")
+
+    sub = verb("fit", "surrogate", "fit_surrogate", "fit what a recipe asks for, with a card")
+    sub.add_argument("recipe", help="a file such as mine.toml, or the name of a fitted surrogate")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="default: the surrogate's own place")
+    _add_where(sub)
 
 
 def _add_training(sub: argparse.ArgumentParser) -> None:

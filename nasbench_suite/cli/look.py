@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_suite import benchmarks, resources
+from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 from nasbench_suite.cli import words
 from nasbench_suite.core import InvalidSetting, NotMeasured, Record
 from nasbench_suite.experiments.run import check_seed
@@ -38,6 +39,23 @@ def list_benchmarks(given: argparse.Namespace) -> None:
                 "covers_space": opened.covers_space,
                 "metrics": len(opened.metrics),
                 "reported": opened.reported,
+                "source": opened.source,
+                **({"checked": True} if given.check else {}),
+            }
+        )
+    for name, folder in benchmarks.predicted().items():
+        surrogate = SurrogateBenchmark(folder)
+        if given.check:
+            benchmarks.verify(surrogate)
+        rows.append(
+            {
+                "benchmark": name,
+                "table": surrogate.name,
+                "architectures": surrogate.space.size,
+                "covers_space": True,
+                "metrics": len(surrogate.metrics),
+                "reported": surrogate.reported,
+                "source": surrogate.source,
                 **({"checked": True} if given.check else {}),
             }
         )
@@ -52,7 +70,10 @@ def info(given: argparse.Namespace) -> None:
     """Say what a benchmark holds."""
     from nasbench_suite.tables.card import read_card
 
-    table = benchmarks.load(given.benchmark)
+    table = benchmarks.load(given.benchmark, given.source)
+    if isinstance(table, SurrogateBenchmark):
+        _info_of_surrogate(table, given.json)
+        return
     card = read_card(table.folder)
     task = card["tasks"][table.task]
     kept = [
@@ -95,9 +116,53 @@ def info(given: argparse.Namespace) -> None:
     print(f"\nLicence: {card['licence']}; sources and more: {table.folder / 'card.toml'}")
 
 
+def _info_of_surrogate(surrogate: SurrogateBenchmark, as_json: bool) -> None:
+    """Say what is predicted, and how well."""
+    card = surrogate.card
+    if as_json:
+        print(json.dumps(card, indent=2))
+        return
+    fitted, split = card["table"], card["split"]
+    print(f"{surrogate.benchmark}: {card['title']} (version {card['version']}, predicted)")
+    print(card["description"])
+    print(
+        f"\n{surrogate.space.size:,} architectures, predicted from the table {fitted['name']}, "
+        f"version {fitted['version']}: {split['train']:,} fitted, {split['calibrate']:,} to "
+        f"calibrate, {split['test']:,} to test"
+    )
+    print("\nProtocols")
+    for name, protocol in surrogate.protocols.items():
+        print(f"  {name}: {protocol.description}")
+    print("\nMetrics, and how well the test part is predicted")
+    lines = [("", "", "Kendall's tau", "R2", "RMSE", "90 % hold", "two trainings")]
+    for entry in card["predictors"]:
+        scores, noise = entry.get("scores", {}), entry.get("noise", {})
+        unit = surrogate.metrics[entry["metric"]].unit
+        apart = "" if not noise else f"differ by {noise['deviation']:g}"
+        lines.append(
+            (
+                entry["metric"],
+                words.epochs([entry.get("epochs")]),
+                *(
+                    f"{scores[key]:.3f}" if scores else f"as {entry['in_proportion_to']} epochs"
+                    for key in ("kendall", "r2")
+                ),
+                f"{scores['rmse']:.3g} {unit}" if scores else "",
+                f"{scores['coverage']:.3f}" if scores else "",
+                apart + (" of the value" if noise.get("kind") == "relative" else ""),
+            )
+        )
+    words.columns(lines)
+    for title in ("notes", "citations"):
+        print(f"\n{title.capitalize()}")
+        for line in card[title]:
+            print(f"  - {line}")
+    print(f"\nLicence: {card['licence']}; everything: {surrogate.folder / 'card.toml'}")
+
+
 def query(given: argparse.Namespace) -> None:
     """Look up an architecture."""
-    table = benchmarks.load(given.benchmark)
+    table = benchmarks.load(given.benchmark, given.source)
     arch = words.architecture(given.architecture, table.space)
     seed = words.seed(given.seed)
     if given.metric:
@@ -117,6 +182,10 @@ def query(given: argparse.Namespace) -> None:
         for entry in found:
             if entry["key"] == "architecture":
                 del entry["key"]
+            # Of what was measured there is nothing to say here.
+            for name in ("std", "outside"):
+                if entry[name] is None:
+                    del entry[name]
         print(words.to_json(found[0] if given.metric and len(found) == 1 else found))
         return
     print(records[0].architecture)
@@ -143,7 +212,11 @@ def _line(record: Record) -> tuple[str, ...]:
         runs = f"mean of {record.runs}" if record.runs is not None and record.runs > 1 else ""
     else:
         runs = f"{record.runs} runs" if record.seed == "all" else f"run {record.seed}"
-    return (record.metric, text, record.unit, record.split or "", after, runs, record.source)
+    line = (record.metric, text, record.unit, record.split or "", after, runs, record.source)
+    if record.std is None:
+        return line
+    unlike = "outside what was fitted" if record.outside else ""
+    return (*line, f"± {words.number(record.std)}", unlike)
 
 
 def draw_curves(given: argparse.Namespace) -> None:
@@ -152,7 +225,7 @@ def draw_curves(given: argparse.Namespace) -> None:
 
     if given.out.suffix != ".svg":
         raise InvalidSetting(f"--out is {given.out}: the figure is an .svg")
-    table = benchmarks.load(given.benchmark)
+    table = benchmarks.load(given.benchmark, "table")
     drawn = learning_curves(
         table, given.archs, np.random.default_rng(check_seed(given.seed)), tuple(given.metric)
     )

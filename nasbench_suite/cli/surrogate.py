@@ -6,10 +6,13 @@ import argparse
 import math
 from collections.abc import Sequence
 
+from nasbench_suite.campaigns.fitting import fit
 from nasbench_suite.campaigns.judging import Average, Judged, averages, judge
 from nasbench_suite.campaigns.splitting import STRATEGIES, Splitting
 from nasbench_suite.cli import words
+from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
+from nasbench_suite.surrogates.fitted import read_card
 
 
 def evaluate(given: argparse.Namespace) -> None:
@@ -41,6 +44,36 @@ def evaluate(given: argparse.Namespace) -> None:
         print(words.to_json([row.row() for row in rows]))
     else:
         _show(rows)
+
+
+def fit_surrogate(given: argparse.Namespace) -> None:
+    """Fit a surrogate as a recipe says, and say how good it is."""
+    with executor_of(given) as executor:
+        folder = fit(
+            given.recipe, out=given.out, executor=executor, progress=words.Progress("metrics")
+        )
+    card = read_card(folder)
+    if given.json:
+        print(words.to_json({"folder": str(folder), "predictors": card["predictors"]}))
+        return
+    rows = [("metric", "kendall", "r2", "90 % hold", "teacher", "ceiling")]
+    for entry in card["predictors"]:
+        scores = entry.get("scores", {})
+        taught, ceiling = entry.get("teacher", {}), entry.get("ceiling", {})
+        rows.append(
+            (
+                entry["metric"] + (f" after {entry['epochs']}" if "epochs" in entry else ""),
+                *(_short(scores.get(name)) for name in ("kendall", "r2", "coverage")),
+                _short(taught.get("kendall")),
+                _short(ceiling.get("kendall")),
+            )
+        )
+    words.columns(rows)
+    print(f"fitted into {folder}")
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _sizes(text: str) -> list[int]:

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, Final
 
 from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 from nasbench_suite.reports import words
 from nasbench_suite.reports.figures import series
 from nasbench_suite.reports.notes import notes
@@ -100,24 +101,32 @@ def _asked(summary: Summary) -> list[dict[str, Any]]:
             "data": _data(benchmark),
             "sha256": experiment.data[name][:SHORT],
             "description": protocol.description,
-            "sees": _measured(protocol.objective, protocol.epochs, protocol.seed),
+            "sees": _measured(benchmark, protocol.objective, protocol.epochs, protocol.seed),
             "pays": f"its {words.spoken(protocol.cost)}, as simulated time"
             if protocol.cost
             else "1",
-            "reported": _measured(report.metric, [report.epochs], report.seed),
+            "reported": _measured(benchmark, report.metric, [report.epochs], report.seed),
         }
         group = groups.setdefault(tuple(said.values()), {**said, "benchmarks": []})
         group["benchmarks"].append({"key": f"b{number}", "name": name})
     return list(groups.values())
 
 
-def _measured(metric: str, epochs: Sequence[int | None], seed: int | str) -> str:
-    which = "mean of the trainings measured" if seed == "mean" else f"training {seed}"
+def _measured(
+    benchmark: Benchmark, metric: str, epochs: Sequence[int | None], seed: int | str
+) -> str:
+    if benchmark.source == "surrogate":
+        which = "predicted" if seed == "mean" else f"predicted, with the noise of training {seed}"
+    else:
+        which = "mean of the trainings measured" if seed == "mean" else f"training {seed}"
     return f"{words.spoken(metric)}{words.after(epochs)}, {which}"
 
 
 def _data(benchmark: Benchmark) -> str:
     """Return which data answered."""
+    if isinstance(benchmark, SurrogateBenchmark):
+        card = benchmark.card
+        return f"{card['title']}, version\N{NO-BREAK SPACE}{card['version']}, predicted"
     if not isinstance(benchmark, Table):
         return benchmark.source
     card = read_card(benchmark.folder)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 from nasbench_suite.core import Metric
 from nasbench_suite.reports import words
 from nasbench_suite.reports.figures import BOXED, DOTS, against, looks, series, y_range
@@ -71,9 +72,12 @@ def overview(summary: Summary) -> dict[str, Any]:
 
 def _task(benchmark: Benchmark) -> str:
     """Return what the card of a benchmark says of its task, as the beginning of a sentence."""
+    if isinstance(benchmark, SurrogateBenchmark):
+        text: str = benchmark.card["task_description"]
+        return f"{text[:1].upper()}{text[1:]}, predicted by a surrogate and not measured"
     if not isinstance(benchmark, Table):
         return ""
-    text: str = read_card(benchmark.folder)["tasks"][benchmark.task]["description"]
+    text = read_card(benchmark.folder)["tasks"][benchmark.task]["description"]
     return text[:1].upper() + text[1:]
 
 

@@ -73,15 +73,20 @@ class Adam:
         self._mean, self._square = np.zeros_like(parameters), np.zeros_like(parameters)
         self._steps = 0
 
-    def descend(self, gradient: Floats) -> None:
-        """Take one step against a gradient of the shape of the parameters."""
+    def descend(self, gradient: Floats, share: float = 1.0) -> None:
+        """Take one step against a gradient of the shape of the parameters.
+
+        Args:
+            gradient: of the shape of the parameters.
+            share: of the learning rate, for a schedule.
+        """
         self._steps += 1
         first, second = _BETA
         self._mean += (1 - first) * (gradient - self._mean)
         self._square += (1 - second) * (gradient**2 - self._square)
         mean = self._mean / (1 - first**self._steps)
         square = self._square / (1 - second**self._steps)
-        self._parameters -= self._rate * mean / (np.sqrt(square) + _EPSILON)
+        self._parameters -= share * self._rate * mean / (np.sqrt(square) + _EPSILON)
 
 
 class Perceptrons:

@@ -105,7 +105,8 @@ class Target(NamedTuple):
         return self.scale.standardise(apart)
 
     def _restored(self, z: Floats) -> Floats:
-        apart = self.scale.restore(np.clip(z, self.low, self.high))
+        # Of few numbers, this takes a third of what `clip` does.
+        apart = self.scale.restore(np.minimum(np.maximum(z, self.low), self.high))
         if self.direction != 0:
             apart = self.direction * np.exp(self.direction * apart)
         restored: Floats = self.edge + self.spread * apart
@@ -120,8 +121,8 @@ class Target(NamedTuple):
         if self.direction == 0:
             unit = self.spread * self.scale.spread
             return self.edge + self.spread * self.scale.restore(mean), std * unit
-        lower, upper = self._restored(mean - std), self._restored(mean + std)
-        return self._restored(mean), 0.5 * np.abs(upper - lower)
+        lower, middle, upper = self._restored(np.array([mean - std, mean, mean + std]))
+        return middle, 0.5 * np.abs(upper - lower)
 
     def stored(self) -> Floats:
         """Return it as seven numbers."""

@@ -167,6 +167,51 @@ def test_stacking_weighs_what_was_shown():
     assert better + worse == pytest.approx(1.0)
 
 
+def test_a_student_says_what_its_teacher_says():
+    """Of cells that neither saw, as well as the teacher, and as surely."""
+    cells, y = drawn(1400, 6)
+    teacher = family("xgboost", trees=60, members=3).fit(cells[:400], y[:400], noise())
+    student = family("distilled", teacher="xgboost", settings={"trees": 60, "members": 3})
+    student.fit(cells[:400], y[:400], noise())
+    theirs, ours = teacher.predict(cells[400:]), student.predict(cells[400:])
+    assert kendalltau(ours[0], theirs[0]).statistic > 0.95
+    better, good = (kendalltau(found[0], y[400:]).statistic for found in (theirs, ours))
+    assert good > better - 0.01
+    assert np.corrcoef(np.log(ours[1]), np.log(theirs[1]))[0, 1] > 0.95
+
+
+def test_a_student_stays_where_its_teacher_was():
+    """No mean or deviation is further out than any that it was taught, by much."""
+    cells, y = drawn(300, 6)
+    student = family("distilled", teacher="gp").fit(cells[:60], y[:60], noise())
+    mean, std = student.predict(list(SPACE)[::7])
+    reach = np.ptp(y[:60])
+    assert y[:60].min() - 2 * reach < mean.min() <= mean.max() < y[:60].max() + 2 * reach
+    assert std.min() > 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"teacher": "distilled"},
+        {"settings": 3},
+        {"teacher": "ridge", "settings": {"strength": -1.0}},
+        {"teacher": "ridge", "drawn": -1},
+        {"layers": 0},
+        {"width": 10**6},
+        {"learning_rate": 2.0},
+        {"encoding": "none"},
+        {"target": "rank"},
+    ],
+)
+def test_settings_of_distilled_are_checked(settings):
+    with pytest.raises(InvalidSetting):
+        family("distilled", **settings)
+    for unknown in ({"teacher": "gpp"}, {"teacher": "ridge", "settings": {"trees": 3}}):
+        with pytest.raises(UnknownName):
+            family("distilled", **unknown)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

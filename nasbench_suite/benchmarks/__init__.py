@@ -1,23 +1,29 @@
 """One question over table, surrogate and live training.
 
 A benchmark is anything that can be asked about the architectures of one space on one task; its
-id is `space/task`, such as `nasbench201/cifar10`. A `Table` is one.
+id is `space/task`, such as `nasbench201/cifar10`. A `Table` is one, and a `SurrogateBenchmark`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, overload
 
 from nasbench_suite import core, resources
-from nasbench_suite.core import DamagedTable, InvalidSetting, UnknownName
+from nasbench_suite.core import DamagedTable, UnknownName
+from nasbench_suite.settings import one_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import read_card, sha256
 from nasbench_suite.tables.layout import INDEX, TABLE, read_index
 from nasbench_suite.tables.store import Table
 
-Source: TypeAlias = Literal["auto", "table"]
+if TYPE_CHECKING:
+    # Looking up needs nothing of what predicts, and does not wait for its import.
+    from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
+
+Source: TypeAlias = Literal["auto", "table", "surrogate"]
+SOURCES: Final = ("auto", "table", "surrogate")
 
 
 class Benchmark(Protocol):
@@ -75,7 +81,7 @@ class Benchmark(Protocol):
 
 
 def names() -> dict[str, tuple[Path, str]]:
-    """Return the folder and task that serve each benchmark, by id, sorted.
+    """Return the folder and task of the table that serves each benchmark, by id, sorted.
 
     Where several tables serve one, it is the table whose folder bears the space's name.
 
@@ -92,19 +98,83 @@ def names() -> dict[str, tuple[Path, str]]:
     return dict(sorted(found.items()))
 
 
-def load(benchmark: str, source: Source = "auto") -> Table:
+def predicted() -> dict[str, Path]:
+    """Return the folder of the fitted surrogate that serves each benchmark, by id, sorted.
+
+    Where several serve one, it is the one whose folder bears the space's name.
+
+    Raises:
+        DamagedInput: a card is damaged.
+    """
+    from nasbench_suite.surrogates import fitted
+
+    found: dict[str, Path] = {}
+    for folder in fitted.folders().values():
+        card = fitted.read_card(folder)
+        name = f"{card['space']}/{card['task']}"
+        if name not in found or folder.name == card["space"]:
+            found[name] = folder
+    return dict(sorted(found.items()))
+
+
+@overload
+def load(benchmark: str, source: Literal["table"]) -> Table: ...
+@overload
+def load(benchmark: str, source: Literal["surrogate"]) -> SurrogateBenchmark: ...
+@overload
+def load(benchmark: str, source: Source = "auto") -> Table | SurrogateBenchmark: ...
+def load(benchmark: str, source: Source = "auto") -> Table | SurrogateBenchmark:
     """Return a benchmark by its id, such as `nasbench201/cifar10`.
 
     Args:
         benchmark: `space/task`.
-        source: `"table"`, or `"auto"`, which is the table.
+        source: `"table"`, `"surrogate"`, or `"auto"`: the table where it covers its space, else the
+            surrogate if one was fitted, else the table, to be looked up.
 
     Raises:
+        InvalidSetting: there is no such source.
         UnknownName: there is none of this id; near misses are named.
+        DamagedTable, DamagedInput, DataNotFound: its files are damaged or missing.
+    """
+    one_of("source", source, SOURCES)
+    table = None if source == "surrogate" else _table(benchmark)
+    if table is not None and (source == "table" or table.covers_space):
+        return table
+    folder = None if source == "table" else _surrogate(benchmark)
+    if folder is not None:
+        from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
+
+        return SurrogateBenchmark(folder)
+    if table is not None:
+        return table
+    known = {} if source == "surrogate" else names()
+    raise UnknownName("benchmark", benchmark, {*known, *(() if source == "table" else predicted())})
+
+
+def _surrogate(benchmark: str) -> Path | None:
+    """Return the folder of the fitted surrogate of a benchmark, or None where there is none.
+
+    Raises:
+        DamagedInput: a card is damaged.
+    """
+    from nasbench_suite.surrogates import fitted
+
+    space, _, task = benchmark.partition("/")
+    # Most bear their space's name, so the others need not be read.
+    first = resources.find("surrogates", space, fitted.CARD) if space and task else None
+    if first is not None:
+        card = fitted.read_card(first)
+        if (card["space"], card["task"]) == (space, task):
+            return first
+    return predicted().get(benchmark)
+
+
+def _table(benchmark: str) -> Table | None:
+    """Return the table of a benchmark, or None where there is none.
+
+    Raises:
         DamagedTable, DataNotFound: its files are damaged or missing.
     """
-    if source not in ("auto", "table"):
-        raise InvalidSetting(f"source {source!r}: it is 'auto' or 'table'")
     space, _, task = benchmark.partition("/")
     # Most tables bear their space's name, so the others need not be read.
     folder = resources.find("datasets_tabular", space, INDEX) if space else None
@@ -113,9 +183,7 @@ def load(benchmark: str, source: Source = "auto") -> Table:
         if index["space"] == space and task in index["tasks"]:
             return Table(folder, task, index)
     served = names()
-    if benchmark not in served:
-        raise UnknownName("benchmark", benchmark, served)
-    return Table.open(*served[benchmark])
+    return Table.open(*served[benchmark]) if benchmark in served else None
 
 
 def check(folder: Path) -> None:
@@ -139,7 +207,13 @@ def verify(benchmark: Benchmark) -> None:
     """Check the data behind a benchmark, once before it is used for an experiment.
 
     Raises:
-        DamagedTable, DataNotFound: as `check`.
+        DamagedTable, DamagedInput, DataNotFound: as `check`, of a table or of a surrogate.
     """
     if isinstance(benchmark, Table):
         check(benchmark.folder)
+        return
+    from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
+    from nasbench_suite.surrogates import fitted
+
+    if isinstance(benchmark, SurrogateBenchmark):
+        fitted.check(benchmark.folder)

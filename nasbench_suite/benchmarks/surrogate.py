@@ -1,0 +1,332 @@
+"""A fitted surrogate in place of a table: the same questions, about a whole space.
+
+Everything it answers is predicted, and its records say so, with a standard deviation and whether
+the architecture lies outside what was seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_suite import registry
+from nasbench_suite.core import (
+    Arch,
+    Floats,
+    InvalidArchitecture,
+    Metric,
+    NotMeasured,
+    Protocol,
+    Question,
+    Record,
+    Seed,
+    UnknownName,
+    shown,
+    whole,
+)
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates import fitted
+from nasbench_suite.surrogates.base import Surrogate
+
+_KEPT: Final = 1 << 17
+"""How many answers are remembered: scoring asks again what a search has asked."""
+_TOGETHER: Final = 4096
+"""How many are predicted at once, so that what is in between stays small."""
+
+
+class _Answer(NamedTuple):
+    mean: float
+    std: float
+
+
+class SurrogateBenchmark:
+    """What fitted models predict of the architectures of one space on one task."""
+
+    source: Final = "surrogate"
+    covers_space: Final = True
+
+    def __init__(self, folder: Path) -> None:
+        """Open a fitted surrogate; models are read when they are asked first.
+
+        Raises:
+            DataNotFound, DamagedInput: the card is missing or damaged, or the table that was fitted
+                is not the installed one.
+        """
+        self.folder = folder
+        self.card = fitted.read_card(folder)
+        fitted.check_table(folder, self.card)
+        self.name: str = self.card["name"]
+        self.task: str = self.card["task"]
+        self.reported: str = self.card["reported"]
+        self.space: Space = registry.load("spaces", self.card["space"])
+        self.benchmark = f"{self.card['space']}/{self.task}"
+        self._predictors = {
+            (found.metric, found.epochs): found for found in fitted.predictors(folder, self.card)
+        }
+        self._models: dict[Path, Surrogate] = {}
+        self._answer = lru_cache(maxsize=_KEPT)(self._ask)
+
+    @classmethod
+    def open(cls, surrogate: str | Path) -> SurrogateBenchmark:
+        """Open a fitted surrogate by its name or folder.
+
+        Raises:
+            UnknownName: there is none of this name.
+            DataNotFound, DamagedInput: see the constructor.
+        """
+        return cls(surrogate if isinstance(surrogate, Path) else fitted.find(surrogate))
+
+    def __repr__(self) -> str:
+        return f"<SurrogateBenchmark {self.benchmark}: {self.space.size:,} architectures>"
+
+    # What there is to ask.
+
+    @cached_property
+    def data(self) -> str:
+        """The sha256 of all that an answer depends on: models, noise, and what a search may see."""
+        answers = [one._replace(folder=Path()) for one in self._predictors.values()]
+        told = [self.card["files"], answers, self.card["protocols"]]
+        return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that are predicted, by name."""
+        try:
+            return {
+                entry["name"]: Metric(
+                    entry["name"],
+                    entry["unit"],
+                    entry["direction"],
+                    entry.get("split"),
+                    entry["description"],
+                )
+                for entry in self.card["metrics"]
+            }
+        except (KeyError, TypeError) as error:
+            raise fitted.damaged(self.folder, error) from None
+
+    @cached_property
+    def protocols(self) -> dict[str, Protocol]:
+        """How a search may ask, by name."""
+        try:
+            return {
+                name: Protocol(
+                    name=name,
+                    description=entry["description"],
+                    objective=entry["objective"],
+                    epochs=tuple(entry["epochs"]),
+                    seed=entry["seed"],
+                    cost=entry.get("cost"),
+                    report=Question(**{"epochs": None, **entry["report"]}),
+                    continues=entry["continues"],
+                )
+                for name, entry in self.card["protocols"].items()
+            }
+        except (KeyError, TypeError) as error:
+            raise fitted.damaged(self.folder, error) from None
+
+    def protocol(self, name: str) -> Protocol:
+        """Return the protocol of a name.
+
+        Raises:
+            UnknownName: there is none of this name.
+        """
+        if name not in self.protocols:
+            raise UnknownName("protocol", name, self.protocols, f" on {self.benchmark}")
+        return self.protocols[name]
+
+    def epochs(self, metric: str) -> tuple[int | None, ...]:
+        """Return the epochs after which a metric is predicted, ascending; `(None,)` if it has none.
+
+        Raises:
+            UnknownName: there is no such metric.
+        """
+        if metric not in self.metrics:
+            raise UnknownName("metric", metric, self.metrics, f" on {self.benchmark}")
+        return tuple(sorted((at for name, at in self._predictors if name == metric), key=_length))
+
+    # The query.
+
+    def query(
+        self,
+        arch: str | int | Sequence[int],
+        metric: str | None = None,
+        *,
+        epochs: int | None = None,
+        seed: int | str | np.random.Generator = "mean",
+    ) -> float:
+        """Return what is predicted of an architecture.
+
+        Args:
+            arch: its string, its number in the space, or its genes.
+            metric: the name of a metric; the reported one if not given.
+            epochs: one of the lengths that are predicted; the longest if not given.
+            seed: `"mean"` for what trainings have on average; a whole number for that of one
+                training, which is the mean and what the noise model draws for this number, always
+                the same; or a generator that draws. Where there is no noise model, always the mean.
+
+        Returns:
+            A float in the metric's unit.
+
+        Raises:
+            InvalidArchitecture: the architecture is not of the space.
+            NotMeasured: nothing is predicted after these epochs, or `seed` is `"all"`.
+            UnknownName: there is no such metric.
+            DamagedInput, DataNotFound: the file of the model is damaged or missing.
+        """
+        predictor = self._predictor(metric, epochs)
+        genes = self._genes(arch)
+        return self._drawn(predictor, genes, self._answer(predictor, genes).mean, seed)
+
+    def query_many(
+        self,
+        archs: Sequence[Any] | NDArray[Any],
+        metric: str | None = None,
+        *,
+        epochs: int | None = None,
+        seed: Seed = "mean",
+    ) -> Floats:
+        """Return what is predicted of many architectures, (n,); arguments and errors as `query`."""
+        predictor = self._predictor(metric, epochs)
+        genes = [self._genes(arch) for arch in _listed(archs)]
+        mean, _ = self._predict(predictor, genes)
+        if isinstance(seed, str) and seed == "mean":
+            return mean
+        pairs = zip(genes, mean.tolist(), strict=True)
+        return np.array([self._drawn(predictor, arch, value, seed) for arch, value in pairs])
+
+    def record(
+        self,
+        arch: str | int | Sequence[int],
+        metric: str | None = None,
+        *,
+        epochs: int | None = None,
+        seed: Seed = "mean",
+    ) -> Record:
+        """Return what `query` returns, with everything that was used to answer.
+
+        Raises:
+            As `query`.
+        """
+        predictor = self._predictor(metric, epochs)
+        genes = self._genes(arch)
+        mean, std = self._answer(predictor, genes)
+        described = self.metrics[predictor.metric]
+        return Record(
+            benchmark=self.benchmark,
+            architecture=self.space.format(genes),
+            metric=predictor.metric,
+            unit=described.unit,
+            split=described.split,
+            epochs=predictor.epochs,
+            seed="drawn" if isinstance(seed, np.random.Generator) else seed,
+            runs=None,
+            source="predicted",
+            value=self._drawn(predictor, genes, mean, seed),
+            std=std,
+            outside=self._seen.outside([genes])[0],
+        )
+
+    # What is true of all of the space.
+
+    def best(self, question: Question) -> None:
+        """Return None: the best of the space is not known."""
+
+    def worst(self, question: Question) -> None:
+        """Return None: the worst of the space is not known, and no training fails."""
+
+    def average(self, question: Question) -> float:
+        """Return what a random architecture is expected to have, as the card says.
+
+        Raises:
+            UnknownName, NotMeasured: as `query`.
+        """
+        return self._predictor(question.metric, question.epochs).average
+
+    # How it is done.
+
+    @cached_property
+    def _seen(self) -> fitted.Seen:
+        return fitted.Seen.read(self.folder, self.space)
+
+    def _predictor(self, metric: str | None, epochs: int | None) -> fitted.Predictor:
+        name = metric or self.reported
+        try:
+            return self._predictors[name, epochs]
+        except (KeyError, TypeError):
+            lengths = self.epochs(name)
+        if epochs is None:
+            return self._predictors[name, lengths[-1]]
+        known = ", ".join(str(at) for at in lengths if at is not None)
+        raise NotMeasured(
+            f"{name} after {shown(epochs)} epochs is not predicted on {self.benchmark}: "
+            + (f"after {known} it is" if known else "it does not depend on epochs, ask without")
+        )
+
+    def _genes(self, arch: Any) -> Arch:
+        """Return an architecture in whatever form as genes.
+
+        Raises:
+            InvalidArchitecture: it is none of the space.
+        """
+        if type(arch) is tuple and set(map(type, arch)) == {int} and self.space.fault(arch) is None:
+            return arch
+        if isinstance(arch, str):
+            return self.space.parse(arch)
+        if (number := whole(arch)) is not None:
+            return self.space.at(number)
+        if isinstance(arch, Sequence | np.ndarray):
+            return self.space.check(list(arch))
+        raise InvalidArchitecture(
+            f"{shown(arch)} is no architecture: give its string, its number or its genes"
+        )
+
+    def _ask(self, predictor: fitted.Predictor, genes: Arch) -> _Answer:
+        mean, std = self._predict(predictor, [genes])
+        return _Answer(float(mean[0]), float(std[0]))
+
+    def _predict(self, predictor: fitted.Predictor, archs: list[Arch]) -> tuple[Floats, Floats]:
+        model = self._models.get(predictor.folder)
+        if model is None:
+            model = self._models[predictor.folder] = predictor.model(self.space)
+        parts = [
+            model.predict(archs[start : start + _TOGETHER])
+            for start in range(0, max(len(archs), 1), _TOGETHER)
+        ]
+        mean, std = (np.concatenate(found) for found in zip(*parts, strict=True))
+        return mean * predictor.factor, std * predictor.factor
+
+    def _drawn(self, predictor: fitted.Predictor, genes: Arch, mean: float, seed: Any) -> float:
+        """Return the mean, or what a training of this seed has."""
+        if seed == "mean":
+            return mean
+        if isinstance(seed, np.random.Generator):
+            draw = float(seed.standard_normal())
+        elif (number := whole(seed)) is not None and number >= 0:
+            text = "-".join(map(str, genes))
+            draw = fitted.draw_of(self.benchmark, predictor.metric, predictor.epochs, text, number)
+        else:
+            raise NotMeasured(
+                f"seed {shown(seed)}: of a prediction there is the mean, and one training for each "
+                "number from 0 on"
+            )
+        return mean if predictor.noise is None else predictor.noise.drawn(mean, draw)
+
+
+def _length(epochs: int | None) -> int:
+    return 0 if epochs is None else epochs
+
+
+def _listed(archs: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    """Return architectures as a list whose genes are plain numbers."""
+    if isinstance(archs, np.ndarray):
+        listed = archs.tolist()
+        return [tuple(arch) for arch in listed] if archs.ndim == 2 else listed
+    return archs

@@ -1,0 +1,271 @@
+"""A fitted surrogate as it lies in a folder: its models, and the card that says how good they are.
+
+`card.toml` says what is predicted, from which table, how well on what was not fitted, and how much
+two trainings differ; `models/<metric>/model.npz` is one model, plain arrays; `seen.npz` says where
+the architectures lie that were fitted. The card is written last: a folder without one is not done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from nasbench_suite import registry, resources
+from nasbench_suite.core import Arch, DamagedInput, DataNotFound, Floats, UnknownName
+from nasbench_suite.files import write_whole
+from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates.base import MODEL, Surrogate
+from nasbench_suite.tables.card import read_card as read_table_card
+from nasbench_suite.tables.card import sha256
+from nasbench_suite.tables.layout import INDEX, TABLE
+
+CARD: Final = "card.toml"
+RECIPE: Final = "recipe.toml"
+MODELS: Final = "models"
+SEEN: Final = "seen.npz"
+FORMAT: Final = "nasbench-fitted-1"
+NOISES: Final = ("absolute", "relative")
+"""Whether the standard deviation of a training is the same for all, or a part of the value."""
+
+_ENTRIES: Final = (
+    "name",
+    "version",
+    "title",
+    "space",
+    "task",
+    "task_description",
+    "reported",
+    "table",
+    "files",
+)
+
+
+class Noise(NamedTuple):
+    """By how much two trainings of one architecture differ: a normal law about the mean."""
+
+    kind: str
+    """One of `NOISES`; the logarithm is normal where it is relative."""
+    deviation: float
+    """In the metric's unit, or as a part of the value."""
+
+    def drawn(self, mean: float, draw: float) -> float:
+        """Return what a training has, from what it is expected to have and a standard draw."""
+        if self.kind == "relative":
+            return float(mean * np.exp(self.deviation * draw))
+        return mean + self.deviation * draw
+
+
+def draw_of(*question: object) -> float:
+    """Return a draw from the standard normal law that depends on nothing but the question.
+
+    A training's noise is that of its seed, whoever asks and in whatever order; so it comes from the
+    hash of what is asked, and from no generator that others draw from as well.
+    """
+    digest = hashlib.blake2b("/".join(map(str, question)).encode(), digest_size=8).digest()
+    return NormalDist().inv_cdf((int.from_bytes(digest) + 0.5) / 2**64)
+
+
+class Seen(NamedTuple):
+    """Where the architectures lie that a surrogate was fitted to, in each feature by itself."""
+
+    space: Space
+    low: Floats
+    """The least that was seen of each feature, (features,)."""
+    high: Floats
+
+    @classmethod
+    def of(cls, space: Space, archs: Sequence[Arch]) -> Self:
+        """Return where architectures lie."""
+        found = _described(space, archs)
+        return cls(space, found.min(axis=0), found.max(axis=0))
+
+    def outside(self, archs: Sequence[Arch]) -> list[bool]:
+        """Return of each whether a feature is beyond all that were seen, a choice never taken too.
+
+        One that is within may still be unlike all of them together.
+        """
+        found = _described(self.space, archs)
+        beyond = (found < self.low) | (found > self.high)
+        whether: list[bool] = np.any(beyond, axis=1).tolist()
+        return whether
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder of a fitted surrogate.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        content = io.BytesIO()
+        np.savez(content, low=self.low, high=self.high)
+        write_whole(folder / SEEN, content.getvalue())
+
+    @classmethod
+    def read(cls, folder: Path, space: Space) -> Self:
+        """Return what `write` wrote into a folder.
+
+        Raises:
+            DamagedInput: it is damaged, or of another space.
+        """
+        try:
+            with np.load(folder / SEEN) as file:
+                low, high = file["low"], file["high"]
+            columns = _described(space, []).shape[1]
+            if not low.shape == high.shape == (columns,):
+                raise ValueError(f"it has {low.shape} features, not {columns}")
+        # There is no list of what numpy and zipfile raise where bytes are wrong.
+        except Exception as error:
+            raise DamagedInput(
+                f"{folder / SEEN} is damaged ({error}): restore it, or fit again"
+            ) from None
+        return cls(space, low, high)
+
+
+def _described(space: Space, archs: Sequence[Arch]) -> Floats:
+    """Return what is looked at to tell whether an architecture lies outside what was seen."""
+    kinds = [kind for kind in ("live", "one_hot") if kind in space.encodings]
+    return np.concatenate([space.encode(archs, kind) for kind in kinds], axis=1)
+
+
+class Predictor(NamedTuple):
+    """What answers of a metric after so many epochs."""
+
+    metric: str
+    epochs: int | None
+    family: str
+    folder: Path
+    """Where its model lies."""
+    factor: float
+    """What its answers are multiplied with, where costs are in proportion to epochs."""
+    noise: Noise | None
+    """None where nobody trained an architecture twice."""
+    average: float
+    """What a random architecture of the space is expected to have."""
+
+    def model(self, space: Space) -> Surrogate:
+        """Return its model.
+
+        Raises:
+            DamagedInput, DataNotFound: its file is damaged or missing.
+            UnknownName: there is no such family.
+        """
+        kind: type[Surrogate] = registry.load_class("surrogates", self.family)
+        return kind.load(self.folder, space)
+
+
+def predictors(folder: Path, card: Mapping[str, Any]) -> list[Predictor]:
+    """Return the predictors of a card, in its order.
+
+    Raises:
+        DamagedInput: the card is damaged.
+    """
+    try:
+        return [
+            Predictor(
+                metric=entry["metric"],
+                epochs=entry.get("epochs"),
+                family=entry["family"],
+                folder=folder / entry["model"],
+                factor=float(entry.get("factor", 1.0)),
+                noise=Noise(entry["noise"]["kind"], float(entry["noise"]["deviation"]))
+                if "noise" in entry
+                else None,
+                average=float(entry["average"]),
+            )
+            for entry in card["predictors"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, error) from None
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card of a fitted surrogate.
+
+    Raises:
+        DataNotFound: there is none.
+        DamagedInput: it is not TOML, lacks entries, or is of another format.
+    """
+    try:
+        card = tomllib.loads((folder / CARD).read_text("utf-8"))
+        if card.get("format") != FORMAT:
+            raise ValueError(f"its format is {card.get('format')!r}, not {FORMAT!r}")
+        missing = [name for name in _ENTRIES if name not in card]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except FileNotFoundError:
+        raise DataNotFound(f"{folder} has no {CARD}: it holds no fitted surrogate") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(folder, error) from None
+    return card
+
+
+def damaged(folder: Path, error: object) -> DamagedInput:
+    """Return the error of a damaged card."""
+    what = f"{error} is missing" if isinstance(error, KeyError) else error
+    return DamagedInput(f"{folder / CARD} is damaged ({what}): restore it, or fit again")
+
+
+def check(folder: Path) -> None:
+    """Compare every byte of a fitted surrogate with the sha256 in its card.
+
+    Raises:
+        DamagedInput: they differ; the message names the file.
+        DataNotFound: the folder has no card.
+    """
+    for name, digest in read_card(folder)["files"].items():
+        path = folder / name
+        if not path.is_file() or sha256(path) != digest:
+            raise DamagedInput(
+                f"{path} is not the file that the card of {folder.name} describes (its sha256 "
+                "differs): restore it, or fit again"
+            )
+
+
+def check_table(folder: Path, card: Mapping[str, Any]) -> None:
+    """See that the table that was fitted is the installed one, if it is installed.
+
+    Raises:
+        DamagedInput: another version is.
+    """
+    fitted = card["table"]
+    place = resources.find("datasets_tabular", fitted["name"], INDEX)
+    if place is None:
+        return
+    there = read_table_card(place)
+    if there["files"][TABLE]["sha256"] != fitted["sha256"]:
+        raise DamagedInput(
+            f"the surrogate {folder.name} was fitted to version {fitted['version']} of the table "
+            f"{fitted['name']}, and {place} is another (version {there['version']}): fit it again "
+            f"(nasbench surrogate fit {folder / RECIPE}), or restore the table"
+        )
+
+
+def find(name: str) -> Path:
+    """Return the folder of a fitted surrogate.
+
+    Raises:
+        UnknownName: there is none of this name.
+    """
+    folder = resources.find("surrogates", name, CARD) if name and "/" not in name else None
+    if folder is None:
+        raise UnknownName("fitted surrogate", name, folders())
+    return folder
+
+
+def folders() -> dict[str, Path]:
+    """Return the folder of each fitted surrogate, by name; there may be none."""
+    try:
+        return resources.folders("surrogates", CARD)
+    except DataNotFound:
+        return {}
+
+
+def model_file(metric: str, epochs: int | None) -> str:
+    """Return where in a folder the model of a metric lies."""
+    return f"{MODELS}/{metric}{'' if epochs is None else f'-{epochs}'}/{MODEL}"
