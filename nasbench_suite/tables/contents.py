@@ -88,6 +88,25 @@ class Contents:
         """
         return tuple(place.epochs for place in self._columns.places(metric))
 
+    def trained(self, metric: str) -> str | None:
+        """Return why a metric is known after training only, or None where it is known before.
+
+        So are parameters, FLOPs, speed and zero-cost scores: of no split and after no epochs, and
+        of no runs either, since these are trainings.
+
+        Raises:
+            UnknownName: the benchmark has no such metric.
+        """
+        places = self._columns.places(metric)
+        split = self.metrics[metric].split
+        if split is not None:
+            return f"it is of the split {split}"
+        if any(place.epochs is not None for place in places):
+            return f"it is of {' and '.join(str(place.epochs) for place in places)} epochs"
+        if any(place.runs or (place.count, place.counts) != (None, None) for place in places):
+            return "it has runs, which are trainings"
+        return None
+
     def curves(self, metric: str) -> tuple[int, ...]:
         """Return the lengths of the trainings of which there are learning curves, ascending.
 

@@ -75,3 +75,31 @@ def test_a_question_that_has_no_column():
     table = load("nasbench201/cifar10")
     with pytest.raises(UnknownName, match="nonsense"):
         table.average(Question("nonsense", None, "mean"))
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "metric", "why"),
+    [
+        ("nasbench201/cifar10", "val_accuracy", "split validation"),
+        ("nasbench201/cifar10", "train_seconds", "12 and 200 epochs"),
+        ("nasbench201/cifar10", "params", None),
+        ("nasbench201/cifar10", "fpga_latency_ms", None),
+        ("nasbench201/cifar10", "zc_nwot", None),
+        ("nasbench101/cifar10", "published_params", None),
+        # One value an architecture, but each of a training, or of several.
+        ("transbench101_micro/jigsaw", "train_seconds", "runs"),
+        ("nasbench_nlp/penn_treebank", "epochs_run", "runs"),
+        ("nasbench_nlp/penn_treebank", "published_params", None),
+        ("nasbench_graph/cora", "latency_ms", "runs"),
+        ("nasbench_graph/cora", "params", None),
+        ("nasbench_graph/proteins", "params", None),
+    ],
+)
+def test_what_only_training_tells(benchmark, metric, why):
+    found = load(benchmark).trained(metric)
+    assert found is None if why is None else why in found
+
+
+def test_of_no_metric_is_told_whether_training_tells_it():
+    with pytest.raises(UnknownName, match="did you mean params"):
+        load("nasbench201/cifar10").trained("parms")

@@ -70,8 +70,9 @@ def read_graphs(
         for place, metric in enumerate(
             (f"val_{measure}", f"test_{measure}", "latency_ms", "params")
         ):
-            column = values[:, place]
-            columns.append(Column(graph, metric, column, counts=_RUNS, origin=file))
+            # A network has its parameters before it is trained.
+            counts = None if metric == "params" else _RUNS
+            columns.append(Column(graph, metric, values[:, place], counts=counts, origin=file))
     return Source(
         name=name,
         version="1",

@@ -108,9 +108,13 @@ def read(folder: Path, progress: Callable[[str], None]) -> Source:
         for metric, values in (*curves.items(), (_SECONDS.name, seconds))
         for rung in _RUNGS
     ]
-    others = (run, np.array([log["num_params"] for log in found]))
-    for metric, values in zip(_OTHERS, others, strict=True):
-        columns.append(Column("penn_treebank", metric.name, values.astype(float), origin=_FILE))
+    # The epochs are those of one training; parameters are counted before it.
+    others = ((run, 1), (np.array([log["num_params"] for log in found]), None))
+    for metric, (values, counts) in zip(_OTHERS, others, strict=True):
+        column = Column(
+            "penn_treebank", metric.name, values.astype(float), counts=counts, origin=_FILE
+        )
+        columns.append(column)
     errors = [n for n, log in zip(space.names, found, strict=True) if "Exception" in log["status"]]
     return Source(
         name="nasbench_nlp",
