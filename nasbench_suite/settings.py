@@ -107,15 +107,15 @@ def between(name: str, value: object, low: float, high: float) -> float:
     return number
 
 
-def share_of(name: str, value: object, *, zero: bool = False) -> float:
-    """Return a setting that is a number above 0, or 0 too where that is meant, and at most 1.
+def share_of(name: str, value: object, *, zero: bool = False, most: float = 1.0) -> float:
+    """Return a setting that is a number above 0, or 0 too where that is meant, and at most `most`.
 
     Raises:
         InvalidSetting: it is not.
     """
     number = finite(value)
-    if number is None or not 0 <= number <= 1 or (number == 0 and not zero):
-        low = "from 0 to 1" if zero else "above 0 and at most 1"
+    if number is None or not 0 <= number <= most or (number == 0 and not zero):
+        low = f"from 0 to {most:g}" if zero else f"above 0 and at most {most:g}"
         raise InvalidSetting(f"{name} is {shown(value)}: it is a number {low}")
     return number
 

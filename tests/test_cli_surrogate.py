@@ -92,6 +92,20 @@ def test_what_is_left_out_is_told(evaluate):
     assert "--drop-missing" in refused.err
 
 
+def test_extra_columns_and_calibration(evaluate, tmp_path):
+    given = ("--trials", "1", "--json")
+    told = evaluate(
+        *(*given, "--extra", "params, flops", "--calibrate", "0.4", "--out", tmp_path / "out"),
+        train="100",
+    )
+    assert told.code == 0, told.err
+    asked = json.loads((tmp_path / "out" / "judging.json").read_text())
+    assert (asked["extra"], asked["calibrate"]) == (["params", "flops"], 0.4)
+    plain = evaluate(*given, train="100")
+    assert (told.json[0]["train"], told.json[0]["test"]) == (100, 200)
+    assert told.json[0]["kendall"] != plain.json[0]["kendall"]
+
+
 def test_a_folder_is_answered_once(evaluate, tmp_path):
     given = ("--trials", "2", "--json", "--out", tmp_path / "out")
     first, again = evaluate(*given), evaluate(*given)
@@ -114,6 +128,11 @@ def test_a_folder_is_answered_once(evaluate, tmp_path):
         (("--split", "top", "--quantile", "1.5"), {}, "quantile is 1.5"),
         (("--epochs", "17"), {}, "no test_accuracy after 17 epochs"),
         (("--trials", "0"), {}, "trials is 0"),
+        (("--extra", "parms"), {}, "did you mean params"),
+        (("--extra", "params,val_accuracy"), {}, "it is of the split validation"),
+        (("--extra", "zc_nwot"), {}, "have no zc_nwot"),
+        (("--calibrate", "0.7"), {}, "calibrate is 0.7"),
+        (("--calibrate", "0.3"), {}, "at least 20"),
     ],
 )
 def test_wrong_input_is_told_in_one_line(evaluate, arguments, given, said):

@@ -19,7 +19,8 @@ from scipy.stats import chi2
 from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
 from nasbench_suite.campaigns.fit_recipe import FitRecipe, Predicted
-from nasbench_suite.campaigns.splitting import OFFICIAL, official_parts
+from nasbench_suite.campaigns.known import OFFICIAL
+from nasbench_suite.campaigns.splitting import official_parts
 from nasbench_suite.core import Arch, Floats, Ints, InvalidSetting, NotMeasured
 from nasbench_suite.experiments.work import some
 from nasbench_suite.surrogates import evaluate, fitted

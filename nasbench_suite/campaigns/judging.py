@@ -19,22 +19,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
-from nasbench_suite.campaigns.splitting import Known, Splitter, Splitting, known_of
+from nasbench_suite.campaigns.fitting import calibrating, fitted
+from nasbench_suite.campaigns.known import known_of
+from nasbench_suite.campaigns.splitting import Splitter, Splitting
 from nasbench_suite.core import DamagedInput, InvalidSetting
 from nasbench_suite.experiments.run import VERSION
 from nasbench_suite.files import alone, ask, write_whole
 from nasbench_suite.scoring.intervals import mean_interval
 from nasbench_suite.settings import at_least
 from nasbench_suite.surrogates.base import Surrogate
-from nasbench_suite.surrogates.evaluate import Measures, measure
-from nasbench_suite.surrogates.splits import Split
+from nasbench_suite.surrogates.evaluate import Measures
 
 FILE: Final = "judging.json"
 _FORMAT: Final = "nasbench-judging-1"
@@ -53,14 +53,14 @@ class Judged:
     left_out: str | None
     """The strategy whose visits were tested on, where one was left out."""
     train: int
-    """How many architectures were fitted."""
+    """How many architectures were fitted, and calibrated with."""
     test: int
     """How many were predicted."""
     trial: int
     """Its number, from 0, which seeds it."""
     measures: Measures
     fit_seconds: float
-    """Real seconds to fit."""
+    """Real seconds to fit, and to calibrate."""
     predict_seconds: float
     """Real seconds to predict all that were tested on."""
 
@@ -95,6 +95,8 @@ def judge(
     splitting: Splitting | None = None,
     settings: Mapping[str, Any] | str | None = None,
     epochs: int | None = None,
+    extra: Sequence[str] = (),
+    calibrate: float | None = None,
     drop_missing: bool = False,
     out: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -111,6 +113,10 @@ def judge(
         splitting: what is tested on; at random, all that no size trains on, if not given.
         settings: of the family, by name, or the name of a preset.
         epochs: of the metric, as in `Table.query`.
+        extra: metrics of the table that are known before training, such as `params`; the family
+            is told them beside the architectures.
+        calibrate: which part of the training part, above 0 and at most 0.5, is not fitted and
+            calibrates the model; all are fitted if not given.
         drop_missing: leave out architectures without a value, instead of refusing.
         out: a folder, which gets a file a trial; what it holds already is not made again.
         progress: called with the trials done and all of them, at the start and after each.
@@ -123,8 +129,9 @@ def judge(
         UnknownName: there is no such family, setting, benchmark, metric or strategy.
         NotMeasured: the metric was not measured after these epochs.
         InvalidSetting: architectures without a value, which are named; values that are all the
-            same; more to train on than there are; a split that the table does not allow; or the
-            folder is of another question.
+            same; more to train on than there are; a split that the table does not allow; an extra
+            column that is known after training only, or that the family does not read; too few
+            to calibrate with; or the folder is of another question.
         Diverged: a fit went wrong.
         OutputError, DamagedInput: the folder cannot be written, or holds what is no trial.
     """
@@ -133,7 +140,12 @@ def judge(
     if not (isinstance(kind, type) and issubclass(kind, Surrogate)):
         raise InvalidSetting(f"{family} is no family: it does not derive from Surrogate")
     complete = kind.settings(settings)
-    known = known_of(load(benchmark, "table"), metric, epochs, drop_missing, tell)
+    if extra and not kind.reads_extra:
+        raise InvalidSetting(
+            f"{named.name} reads architectures alone: ask without {' and '.join(extra)}, or judge "
+            "a family that reads further columns, such as mlp_ensemble"
+        )
+    known = known_of(load(benchmark, "table"), metric, epochs, drop_missing, tell, extra)
     name = metric or known.table.reported
     at_least("trials", trials, 1)
     if not train or len(set(train)) < len(train):
@@ -144,6 +156,7 @@ def judge(
         how = replace(how, test=max(2, len(known.y) - max(train)))
     # The family refuses settings, and the split sizes, before anything is fitted or written.
     kind(known.table.space, **complete)
+    held = {size: calibrating(size, calibrate) for size in train}
     splitter = Splitter(known, how)
     for left_out, size in splitter.cases(train):
         splitter.split(left_out, size, 0, np.random.default_rng(0))
@@ -151,7 +164,7 @@ def judge(
     def one(trial: int, left_out: str | None, size: int) -> Judged:
         rng = np.random.default_rng(trial)
         part = splitter.split(left_out, size, trial, rng)
-        measures, fitting, predicting = _fitted(kind, complete, known, name, part, rng)
+        measures, fitting, predicting = fitted(kind, complete, known, name, part, held[size], rng)
         return Judged(
             family=named.name,
             table=known.table.benchmark,
@@ -179,6 +192,9 @@ def judge(
         "data": known.table.data,
         "metric": name,
         "epochs": epochs,
+        # Folders from before there were these two lack them, and are of the question without.
+        "extra": [*extra] or None,
+        "calibrate": calibrate,
         "architectures": len(known.y),
         "splitting": asdict(how),
     }
@@ -220,37 +236,6 @@ def averages(rows: Sequence[Judged]) -> list[Average]:
             )
         )
     return found
-
-
-def _fitted(
-    kind: type[Surrogate],
-    settings: Mapping[str, Any],
-    known: Known,
-    metric: str,
-    part: Split,
-    rng: np.random.Generator,
-) -> tuple[Measures, float, float]:
-    """Return how good the predictions of one fit are, and the seconds to fit and to predict.
-
-    Raises:
-        InvalidSetting: the values of one part are all the same.
-    """
-    for what, numbers in (("trained", part.train), ("tested", part.test)):
-        values = known.y[numbers]
-        if (values == values[0]).all():
-            raise InvalidSetting(
-                f"the {metric} of all {len(values):,} architectures that are {what} on is "
-                f"{values[0]:g}: there is nothing to learn or to tell apart; take more of them, or "
-                "another metric"
-            )
-    archs = [[known.archs[place] for place in numbers] for numbers in part]
-    begun = perf_counter()
-    model = kind(known.table.space, **settings).fit(archs[0], known.y[part.train], rng)
-    fitted = perf_counter()
-    mean, std = model.predict(archs[1])
-    ended = perf_counter()
-    found = measure(known.y[part.test], mean, std, known.direction)
-    return found, fitted - begun, ended - fitted
 
 
 def _each(

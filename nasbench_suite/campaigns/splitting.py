@@ -1,23 +1,22 @@
 """A table split in every way that surrogates are judged by.
 
-`surrogates.splits` splits numbers and architectures; here is what they need of a table: the values,
-which of them are missing, the official parts, and what search strategies visit on it.
+`surrogates.splits` splits numbers and architectures; here is what they need of a table: what it
+knows of a metric, the official parts, and what search strategies visit on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from nasbench_suite.core import Arch, Budget, Floats, Ints, InvalidSetting
+from nasbench_suite.campaigns.known import OFFICIAL, Known
+from nasbench_suite.core import Budget, Floats, Ints, InvalidSetting
 from nasbench_suite.experiments.run import run
-from nasbench_suite.experiments.work import some
 from nasbench_suite.settings import one_of
-from nasbench_suite.surrogates.evaluate import Direction
 from nasbench_suite.surrogates.splits import (
     Split,
     finder,
@@ -40,8 +39,6 @@ STRATEGIES: Final = (
     "reinforce",
 )
 """Whose visits are learned from, unless others are named: those that are quick and go apart."""
-
-OFFICIAL: Final = "official_split"
 
 
 @dataclass(frozen=True)
@@ -66,58 +63,6 @@ class Splitting:
         one_of("split", self.kind, SPLITS)
         if self.kind == "strategies" and len(set(self.strategies)) < max(2, len(self.strategies)):
             raise InvalidSetting("name at least two strategies, and each once")
-
-
-class Known(NamedTuple):
-    """What a table knows of a metric."""
-
-    table: Table
-    archs: list[Arch]
-    y: Floats
-    direction: Direction
-    official: Floats | None
-    """The number of the official part of each, or none where the table has no such parts."""
-
-
-def known_of(
-    table: Table,
-    metric: str | None,
-    epochs: int | None,
-    drop_missing: bool,
-    tell: Callable[[str], None] | None,
-) -> Known:
-    """Return what a table knows of a metric, without what it does not know.
-
-    Raises:
-        InvalidSetting: architectures without a value are not to be dropped, or the metric has no
-            epochs and some are asked.
-    """
-    name = metric or table.reported
-    if epochs is not None and table.epochs(name) == (None,):
-        raise InvalidSetting(f"{name} on {table.benchmark} does not depend on epochs: ask without")
-    official = name != OFFICIAL and OFFICIAL in table.metrics
-    frame = table.frame([name], epochs=epochs)
-    parts = table.frame([OFFICIAL])[OFFICIAL].to_numpy() if official else None
-    values = frame[name].to_numpy(dtype=np.float64)
-    measured = ~np.isnan(values)
-    texts = frame.index.to_numpy()
-    lost = [str(text) for text in texts[~measured]]
-    if lost:
-        text = f"{len(lost):,} of {len(values):,} architectures have no {name} on {table.benchmark}"
-        if not drop_missing:
-            raise InvalidSetting(
-                f"{text}: {some(lost)}; to judge on the others, ask to drop what is missing "
-                "(--drop-missing)"
-            )
-        if tell is not None:
-            tell(f"left out: {text}: {some(lost)}")
-    return Known(
-        table,
-        [table.space.parse(text) for text in texts[measured]],
-        values[measured],
-        "min" if table.metrics[name].direction == "min" else "max",
-        None if parts is None else parts[measured],
-    )
 
 
 def official_parts(table: Table, official: Floats | None, names: Sequence[str]) -> list[Ints]:

@@ -197,6 +197,18 @@ def _add_surrogate(verb: _Verb) -> None:
     sub.add_argument("--metric", metavar="M", help="default: the reported one")
     sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
     sub.add_argument("--train", required=True, metavar="N,N", help="to how many it is fitted")
+    sub.add_argument(
+        "--extra",
+        default="",
+        metavar="M,M",
+        help="metrics known before training that it is told too, such as params,flops",
+    )
+    sub.add_argument(
+        "--calibrate",
+        type=float,
+        metavar="SHARE",
+        help="this share of --train, up to 0.5, is not fitted and calibrates intervals",
+    )
     sub.add_argument("--trials", type=int, default=10, metavar="K", help="of each size (10)")
     sub.add_argument("--test", type=int, metavar="N", help="tested on so many; default: all others")
     sub.add_argument(

@@ -35,6 +35,8 @@ def evaluate(given: argparse.Namespace) -> None:
         ),
         settings=words.settings(given.set, None, given.family).get(given.family),
         epochs=given.epochs,
+        extra=words.names(given.extra),
+        calibrate=given.calibrate,
         drop_missing=given.drop_missing,
         out=given.out,
         progress=words.Progress("trials"),

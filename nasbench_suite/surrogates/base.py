@@ -28,6 +28,7 @@ from nasbench_suite.core import (
 from nasbench_suite.files import write_whole
 from nasbench_suite.settings import MANY, at_least, between, complete, one_of
 from nasbench_suite.spaces.base import Space
+from nasbench_suite.surrogates._calibration import FEWEST as FEWEST
 from nasbench_suite.surrogates._calibration import stretch
 from nasbench_suite.surrogates._inputs import LARGEST as LARGEST
 from nasbench_suite.surrogates._inputs import columns_of, values_of

@@ -5,10 +5,15 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies
 
+from nasbench_suite import load
 from nasbench_suite.campaigns import judging
+from nasbench_suite.campaigns.fitting import calibrating
 from nasbench_suite.campaigns.judging import averages, judge
-from nasbench_suite.campaigns.splitting import SPLITS, STRATEGIES, Splitting, known_of, visited
+from nasbench_suite.campaigns.known import known_of
+from nasbench_suite.campaigns.splitting import SPLITS, STRATEGIES, Splitting, visited
 from nasbench_suite.core import DamagedInput, InvalidSetting, OutputError, UnknownName
 from nasbench_suite.surrogates.evaluate import Measures
 from nasbench_suite.surrogates.mlp_ensemble import MlpEnsemble
@@ -19,11 +24,12 @@ import numpy as np
 from nasbench_suite.surrogates.base import Surrogate
 
 class {name}(Surrogate):
+    reads_extra = {reads}
     def __init__(self, space):
         super().__init__(space)
     def _fit(self, *given):
         pass
-    def _predict(self, archs, *extra):
+    def _predict(self, archs, extra):
         {body}
     def _state(self):
         return {{}}
@@ -32,9 +38,9 @@ class {name}(Surrogate):
 """
 
 
-def family(folder, name, body):
+def family(folder, name, body, *, reads=False):
     path = folder / f"{name.lower()}.py"
-    path.write_text(FAMILY.format(name=name, body=body))
+    path.write_text(FAMILY.format(name=name, body=body, reads=reads))
     return f"{path}:{name}"
 
 
@@ -135,6 +141,111 @@ def test_averages_by_hand():
     reach = 4.302653 * values.std(ddof=1) / math.sqrt(3)
     assert found[0].reach["kendall"] == pytest.approx(reach, rel=1e-6)
     assert math.isnan(averages(rows[:1])[0].reach["kendall"])
+
+
+# What is told beside the architectures.
+
+
+def test_extra_columns_are_those_of_the_same_architectures_in_the_order_asked(tmp_path):
+    """Of columns in the wrong rows, or in another order, no prediction is right."""
+    told = family(tmp_path, "Told", "v = extra[:, 1]; return v, np.full(len(v), 1e-3)", reads=True)
+    given = {"train": [10], "trials": 1, "extra": ["flops", "params"]}
+    for how in ("random", "top"):
+        splitting = Splitting(kind=how, test=300)
+        (row,) = judge(
+            told, "nasbench201/cifar10", "published_params", splitting=splitting, **given
+        )
+        # What was published is wrong for 150 of all cells.
+        assert row.measures.kendall > 0.99
+
+
+def test_a_trial_with_extra_columns_by_hand(cifar10):
+    (row,) = small(train=[60], trials=1, extra=["params", "zc_nwot"], drop_missing=True)
+    frame = cifar10.frame(["test_accuracy", "params", "zc_nwot"]).dropna()
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(frame))
+    archs = [cifar10.space.parse(frame.index[place]) for place in order]
+    values = frame.to_numpy()[order]
+    model = MlpEnsemble(cifar10.space, **QUICK)
+    model.fit(archs[:60], values[:60, 0], rng, extra=values[:60, 1:])
+    mean, _ = model.predict(archs[-200:], extra=values[-200:, 1:])
+    assert row.measures.mae == pytest.approx(np.abs(mean - values[-200:, 0]).mean(), rel=1e-9)
+
+
+def test_extra_columns_that_tell_something_help():
+    """How large a network is says much of how long a chip takes for it."""
+    given = {"metric": "fpga_latency_ms", "train": [40], "trials": 3}
+    alone, told = (averages(small(**given, extra=extra))[0] for extra in ((), ("params", "flops")))
+    assert told.mean["kendall"] > alone.mean["kendall"] + 0.1
+
+
+def test_architectures_without_an_extra_value_are_named():
+    """Of one network more nobody says to which part of the split it belongs."""
+    given = {"benchmark": "mnasnet/imagenet", "metric": "tpuv3_throughput", "train": [50]}
+    given |= {"extra": ["params", "official_split"], "trials": 1}
+    with pytest.raises(InvalidSetting, match=r"44 of .* no tpuv3_throughput .*--drop-missing"):
+        small(**given)
+    with pytest.raises(
+        InvalidSetting, match=r"1 of 5,125 architectures have no official_split .*e"
+    ):
+        small(**{**given, "metric": "val_accuracy"})
+    told = []
+    (row,) = small(**given, drop_missing=True, how={"test": None}, tell=told.append)
+    frame = load("mnasnet/imagenet").frame(["tpuv3_throughput", "official_split"])
+    assert row.test == len(frame.dropna()) - 50
+    assert ["44 of" in told[0], "1 of" in told[1], len(told)] == [True, True, 2]
+
+
+# What is held back to calibrate.
+
+
+def test_what_calibrates_is_not_fitted():
+    """The model is that of a smaller size, on the same test part; only its intervals differ."""
+    of_80, of_100 = small(train=[80, 100], trials=1)
+    (held,) = small(train=[100], trials=1, calibrate=0.2)
+    assert (held.train, held.test) == (100, 200)
+    for name in ("kendall", "rmse", "precision_at_50"):
+        assert getattr(held.measures, name) == getattr(of_80.measures, name)
+    assert held.measures.rmse != of_100.measures.rmse
+    assert held.measures.width != of_80.measures.width
+
+
+def test_a_calibrated_trial_by_hand(cifar10):
+    (row,) = small(train=[60], trials=1, calibrate=0.5, extra=["params"])
+    rng = np.random.default_rng(0)
+    order = rng.permutation(15_625)
+    known = {"metric": "test_accuracy"}, {"metric": "params"}
+    y, params = (cifar10.query_many(order, **one) for one in known)
+    archs = [cifar10.space.at(int(place)) for place in order]
+    model = MlpEnsemble(cifar10.space, **QUICK)
+    model.fit(archs[:30], y[:30], rng, extra=params[:30, None])
+    model.calibrate(archs[30:60], y[30:60], extra=params[30:60, None])
+    _, std = model.predict(archs[-200:], extra=params[-200:, None])
+    width = 2 * 1.6448536269514722 * std.mean()
+    assert row.measures.width == pytest.approx(width, rel=1e-9)
+
+
+def test_calibrated_intervals_hold_what_they_promise(tmp_path):
+    """Whoever is far too sure, or not sure enough, is right of 90 % afterwards."""
+    for name, std in (("Sure", 1e-6), ("Unsure", 1e3)):
+        path = family(tmp_path, name, f"n = len(archs); return np.full(n, 90.0), np.full(n, {std})")
+        given = {"train": [500], "trials": 3, "splitting": Splitting(test=1000)}
+        asked = (path, "nasbench201/cifar10", "test_accuracy")
+        before, after = (judge(*asked, **given, calibrate=share)[0] for share in (None, 0.5))
+        assert before.measures.coverage in (0, 1)
+        assert after.measures.coverage == pytest.approx(0.9, abs=0.04)
+
+
+@drawn(train=strategies.integers(0, 10_000), share=strategies.floats(0, 0.5, exclude_min=True))
+def test_a_share_calibrates_with_enough_or_not_at_all(train, share):
+    assert calibrating(train, None) == 0
+    if round(train * share) < 20:
+        with pytest.raises(InvalidSetting, match="at least 20"):
+            calibrating(train, share)
+    else:
+        count = calibrating(train, share)
+        assert 20 <= count <= (train + 1) / 2
+        assert abs(count - train * share) <= 0.5
 
 
 # Splits.
@@ -257,10 +368,38 @@ def test_another_question_is_refused(tmp_path):
         ({"settings": {**QUICK, "width": 8}}, "settings"),
         ({"how": {"test": 300}}, "splitting"),
         ({"benchmark": "nasbench201/cifar100"}, "data|table"),
+        ({"extra": ["params"]}, "extra"),
+        ({"calibrate": 0.4}, "calibrate"),
     ):
         with pytest.raises(InvalidSetting, match=f"begun with another .*{said}"):
             small(out=out, train=[50], trials=1, **given)
     assert len(list((out / "trials").iterdir())) == 1
+
+
+def test_a_folder_knows_what_was_told_and_held_back(tmp_path):
+    given = {"out": tmp_path / "out", "train": [50], "trials": 1}
+    rows = small(**given, extra=["params", "flops"], calibrate=0.4)
+    assert rows == small(**given, extra=["params", "flops"], calibrate=0.4)
+    for other in (
+        {"extra": ["params", "flops"]},
+        {"calibrate": 0.4},
+        {"extra": ["flops", "params"], "calibrate": 0.4},
+        {"extra": ["params", "flops"], "calibrate": 0.5},
+    ):
+        with pytest.raises(InvalidSetting, match=r"begun with another (calibrate|extra)"):
+            small(**given, **other)
+
+
+def test_a_folder_from_before_these_questions_is_valid(tmp_path):
+    given = {"out": tmp_path / "out", "train": [50], "trials": 1}
+    rows = small(**given)
+    path = tmp_path / "out" / judging.FILE
+    asked = json.loads(path.read_text())
+    assert (asked.pop("extra"), asked.pop("calibrate")) == (None, None)
+    path.write_text(json.dumps(asked))
+    assert small(**given) == rows
+    with pytest.raises(InvalidSetting, match="begun with another extra"):
+        small(**given, extra=["params"])
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
@@ -342,6 +481,25 @@ def test_equal_values_are_refused(tmp_path):
             "magic",
         ),
         ({"how": {"kind": "strategies"}, "train": [3000]}, InvalidSetting, "training on 3,000"),
+        ({"extra": ["parms"]}, UnknownName, "did you mean params"),
+        ({"extra": ["params", "params"]}, InvalidSetting, "name each once"),
+        ({"extra": ["test_accuracy"]}, InvalidSetting, "it is what is predicted"),
+        (
+            {"extra": ["params", "val_accuracy"]},
+            InvalidSetting,
+            "split validation; known before training on nasbench201/cifar10: params; flops",
+        ),
+        ({"extra": ["train_seconds"]}, InvalidSetting, "12 and 200 epochs"),
+        ({"extra": ["zc_nwot"]}, InvalidSetting, "6,180 of 15,625 architectures have no zc_nwot"),
+        ({"calibrate": 0.0}, InvalidSetting, "calibrate is 0.0: .* above 0 and at most 0.5"),
+        ({"calibrate": 0.51}, InvalidSetting, "at most 0.5"),
+        ({"calibrate": math.nan}, InvalidSetting, "at most 0.5"),
+        (
+            {"calibrate": 0.3},
+            InvalidSetting,
+            "15 of 50 architectures: at least 20 .* train on more",
+        ),
+        ({"calibrate": 5e-324}, InvalidSetting, "0 of 50 architectures"),
     ],
 )
 def test_wrong_questions_write_nothing(tmp_path, given, error, said):
@@ -353,6 +511,22 @@ def test_wrong_questions_write_nothing(tmp_path, given, error, said):
 def test_a_table_that_is_a_sample_is_not_searched():
     with pytest.raises(InvalidSetting, match="holds a sample"):
         small("mnasnet/imagenet", "val_accuracy", how={"kind": "strategies"})
+
+
+def test_a_family_that_reads_no_extra_columns_is_not_told_them(tmp_path):
+    deaf = family(tmp_path, "Deaf", "raise AssertionError")
+    with pytest.raises(
+        InvalidSetting, match=r"deaf\.Deaf reads architectures alone: .*mlp_ensemble"
+    ):
+        judge(deaf, "nasbench201/cifar10", train=[50], trials=1, extra=["params"])
+
+
+def test_a_family_that_is_certain_cannot_be_calibrated(tmp_path):
+    certain = family(tmp_path, "Certain", "n = len(archs); return np.full(n, 90.0), np.zeros(n)")
+    out = tmp_path / "out"
+    with pytest.raises(InvalidSetting, match="cannot be calibrated"):
+        judge(certain, "nasbench201/cifar10", train=[50], trials=1, calibrate=0.4, out=out)
+    assert not list(out.glob("trials/*"))
 
 
 def test_what_is_no_family_is_refused(tmp_path):
