@@ -25,8 +25,8 @@ import numpy as np
 
 from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
-from nasbench_suite.campaigns.fitting import calibrating, fitted
 from nasbench_suite.campaigns.known import known_of
+from nasbench_suite.campaigns.one_trial import calibrating, fitted
 from nasbench_suite.campaigns.splitting import Splitter, Splitting
 from nasbench_suite.core import DamagedInput, InvalidSetting
 from nasbench_suite.experiments.run import VERSION

@@ -10,9 +10,9 @@ from hypothesis import strategies
 
 from nasbench_suite import load
 from nasbench_suite.campaigns import judging
-from nasbench_suite.campaigns.fitting import calibrating
 from nasbench_suite.campaigns.judging import averages, judge
 from nasbench_suite.campaigns.known import known_of
+from nasbench_suite.campaigns.one_trial import calibrating
 from nasbench_suite.campaigns.splitting import SPLITS, STRATEGIES, Splitting, visited
 from nasbench_suite.core import DamagedInput, InvalidSetting, OutputError, UnknownName
 from nasbench_suite.surrogates.evaluate import Measures
