@@ -195,10 +195,6 @@ def _beyond(one: Predicted, table: Table, what: Known, parts: Parts, seed: int) 
 def noise_of(one: Predicted, table: Table) -> dict[str, Any] | None:
     """Return by how much two trainings differ, by the architectures that were trained repeatedly.
 
-    It is the median of their standard deviations, each over the median that a normal law gives for
-    so many trainings: one training that went wrong does not count for all. The pooled one, in which
-    it does, stands beside it.
-
     Returns:
         What the card says of it; None where the recipe asks for no noise.
 
@@ -215,26 +211,36 @@ def noise_of(one: Predicted, table: Table) -> dict[str, Any] | None:
     except NotMeasured:
         # There are means alone.
         runs = np.empty((len(texts), 0))
-    counts = (~np.isnan(runs)).sum(axis=1)
-    repeated = counts > 1
-    if not repeated.any():
+    runs = runs[(~np.isnan(runs)).sum(axis=1) > 1]
+    if not len(runs):
         raise InvalidSetting(
             f"{other.benchmark} has no two trainings of one architecture with {one.stem}: nothing "
             "tells the noise; leave it out, or name another table in noise_from"
         )
-    values = runs[repeated]
-    values = np.log(values) if one.noise == "relative" else values
-    free = counts[repeated] - 1
-    variances = np.nanvar(values, axis=1, ddof=1)
-    usual = np.median(np.sqrt(variances * free / chi2.ppf(0.5, free)))
-    pooled = np.sqrt((variances * free).sum() / free.sum())
+    usual, pooled = deviations(np.log(runs) if one.noise == "relative" else runs)
     return {
         "kind": one.noise,
         "deviation": float(f"{usual:.3g}"),
         "pooled": float(f"{pooled:.3g}"),
         "table": other.benchmark,
-        "repeated": int(repeated.sum()),
+        "repeated": len(runs),
     }
+
+
+def deviations(runs: Floats) -> tuple[float, float]:
+    """Return the usual and the pooled standard deviation of repeated trainings.
+
+    The usual one is the median of the architectures' own, each over the median that a normal law
+    gives for so many trainings: one training that went wrong does not count for all. In the pooled
+    one it does.
+
+    Args:
+        runs: (architectures, runs), NaN where one was not trained so often, but twice at least.
+    """
+    free = (~np.isnan(runs)).sum(axis=1) - 1
+    squares = np.nanvar(runs, axis=1, ddof=1) * free
+    usual = np.median(np.sqrt(squares / chi2.ppf(0.5, free)))
+    return float(usual), float(np.sqrt(squares.sum() / free.sum()))
 
 
 def _ceiling(noise: Mapping[str, Any], mean: Floats, seed: int) -> dict[str, float]:

@@ -243,6 +243,31 @@ def _add_surrogate(verb: _Verb) -> None:
     sub.add_argument("--out", type=Path, metavar="DIR", help="default: the surrogate's own place")
     _add_where(sub)
 
+    sub = verb(
+        "fidelity",
+        "surrogate",
+        "compare_rankings",
+        "ask whether a surrogate ranks strategies as the table does",
+    )
+    sub.add_argument("benchmarks", nargs="+", metavar="BENCHMARK", help="whose table is whole")
+    sub.add_argument("--family", default="stacked", metavar="F", help="of surrogates (stacked)")
+    sub.add_argument(
+        "--train", default="100,300,1000,3000", metavar="N,N", help="sizes (100,300,1000,3000)"
+    )
+    sub.add_argument("--trials", type=int, default=2, metavar="K", help="of each size (2)")
+    sub.add_argument("--strategies", metavar="A,B,C", help="default: ten of them")
+    sub.add_argument("--seeds", type=int, default=200, metavar="K", help="runs of each (200)")
+    sub.add_argument("--evaluations", type=int, default=200, metavar="N", help="of each run (200)")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the family, or preset=NAME; may be repeated",
+    )
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _add_where(sub)
+
 
 def _add_training(sub: argparse.ArgumentParser) -> None:
     """Add what all trainings are asked alike."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from nasbench_suite.campaigns.fidelity import STRATEGIES as STUDIED
+from nasbench_suite.campaigns.fidelity import fidelity
 from nasbench_suite.campaigns.fitting import fit
 from nasbench_suite.campaigns.judging import Average, Judged, averages, judge
 from nasbench_suite.campaigns.splitting import STRATEGIES, Splitting
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
+from nasbench_suite.files import claim
+from nasbench_suite.reports.fidelity import check_drawing, write_fidelity
 from nasbench_suite.surrogates.fitted import read_card
 
 
@@ -72,6 +77,46 @@ def fit_surrogate(given: argparse.Namespace) -> None:
         )
     words.columns(rows)
     print(f"fitted into {folder}")
+
+
+def compare_rankings(given: argparse.Namespace) -> None:
+    """Ask whether strategies rank on a surrogate as on the table, and write a page of it."""
+    check_drawing()
+    strategies = STUDIED if given.strategies is None else tuple(words.names(given.strategies))
+    with executor_of(given) as executor:
+        found = fidelity(
+            given.benchmarks,
+            out=claim(given.out),
+            family=given.family,
+            settings=words.settings(given.set, None, given.family).get(given.family),
+            train=_sizes(given.train),
+            trials=given.trials,
+            strategies=strategies,
+            seeds=given.seeds,
+            evaluations=given.evaluations,
+            executor=executor,
+            progress=words.Progress("fits and searches"),
+        )
+    written = write_fidelity(
+        found, given.out, family=given.family, strategies=len(strategies), seeds=given.seeds
+    )
+    if given.json:
+        print(words.to_json([asdict(agreement) for agreement in found]))
+        return
+    rows = [("benchmark", "fitted to", "at", "ranking", "along the way", "gap")]
+    rows += [
+        (
+            one.benchmark,
+            "other half" if one.train is None else f"{one.train:,} ({one.trial})",
+            str(one.evaluations),
+            f"{one.ranking:.3f}",
+            f"{one.anytime:.3f}",
+            f"{one.gap:.3g}",
+        )
+        for one in found
+    ]
+    words.columns(rows)
+    print(f"page: {written}")
 
 
 def _short(value: float | None) -> str:
