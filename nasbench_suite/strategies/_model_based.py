@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 
+from nasbench_suite import registry
 from nasbench_suite.core import Arch, Proposal, Trial
 from nasbench_suite.settings import at_least
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.strategies.base import Fresh, Strategy
+from nasbench_suite.surrogates.base import Surrogate
+from nasbench_suite.surrogates.mlp_ensemble import MlpEnsemble
+
+
+def predictor_of(
+    space: Space, family: str, encoding: str, networks: Mapping[str, Any]
+) -> Surrogate:
+    """Return an unfitted model of a family.
+
+    Args:
+        space: whose architectures it is to predict.
+        family: of surrogates, by name.
+        encoding: what it reads, if it reads an encoding.
+        networks: the settings of `mlp_ensemble`, if it is that one; others have their defaults.
+
+    Raises:
+        UnknownName: there is no such family.
+        InvalidSetting: a setting is out of range.
+    """
+    kind: type[Surrogate] = registry.load_class("surrogates", family)
+    if kind is MlpEnsemble:
+        return MlpEnsemble(space, **networks, encoding=encoding)
+    own = {"encoding": encoding} if "encoding" in kind.settings() else {}
+    return kind(space, **kind.settings(own))
 
 
 class ModelBased(Strategy):

@@ -11,12 +11,13 @@ is `none` where a space has it; growing gives one such gene another choice. (The
 grows by blocks.) A first size of more than `beam` architectures is thinned at random.
 
 The preset `paper` has the paper's beam of 256, which takes some 1,200 evaluations to grow up in
-its space; the default is for budgets of a hundred or two. Departures: the ensemble's networks are
-perceptrons on the space's encoding, where the paper's have learned embeddings. The paper ends at
-the full size; here the search goes on with batches from the neighbours, one gene away, of the
-`beam` best architectures of any size. As in the paper, of architectures with the same canonical
-form one is enough; where none of a new form is near, one is drawn at random. With several trials
-in flight, a size grows from those that were told by then.
+its space; the default is for budgets of a hundred or two. The preset `live` reads features of the
+live network in place of paths, and `gp` is a Gaussian process on these. Departures: the ensemble's
+networks are perceptrons on the space's encoding, where the paper's have learned embeddings. The
+paper ends at the full size; here the search goes on with batches from the neighbours, one gene
+away, of the `beam` best architectures of any size. As in the paper, of architectures with the same
+canonical form one is enough; where none of a new form is near, one is drawn at random. With several
+trials in flight, a size grows from those that were told by then.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ import numpy as np
 from nasbench_suite.core import Arch
 from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.strategies._model_based import ModelBased
-from nasbench_suite.surrogates.mlp_ensemble import MlpEnsemble
+from nasbench_suite.strategies._model_based import ModelBased, predictor_of
 
 
 class Progressive(ModelBased):
     """Grows architectures gene by gene, guided by a predictor."""
 
-    presets: ClassVar = {"paper": {"beam": 256, "width": 100}}
+    presets: ClassVar = {
+        "paper": {"beam": 256, "width": 100},
+        "live": {"encoding": "live"},
+        "gp": {"predictor": "gp", "encoding": "live"},
+    }
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Progressive(ModelBased):
         layers: int = 2,
         width: int = 32,
         training_epochs: int = 20,
+        predictor: str = "mlp_ensemble",
         encoding: str = "path",
     ) -> None:
         """Begin with the architectures of size one.
@@ -62,18 +67,19 @@ class Progressive(ModelBased):
             layers: of each member.
             width: of each layer.
             training_epochs: how often each member sees its data.
+            predictor: the family of surrogates that predicts; the settings of networks above are
+                of `mlp_ensemble` alone.
             encoding: of the architectures.
         """
         super().__init__(space, rng=rng, initial=1, batch=at_least("beam", beam, 1))
-        self._model = MlpEnsemble(
-            space,
-            members=members,
-            share=share,
-            layers=layers,
-            width=width,
-            epochs=at_least("training_epochs", training_epochs, 1, MANY),
-            encoding=encoding,
-        )
+        networks = {
+            "members": members,
+            "share": share,
+            "layers": layers,
+            "width": width,
+            "epochs": at_least("training_epochs", training_epochs, 1, MANY),
+        }
+        self._model = predictor_of(space, predictor, encoding, networks)
         self._size = 1
         smallest = self._unseen(self._grown((0,) * len(space.genes)))
         rng.shuffle(smallest)

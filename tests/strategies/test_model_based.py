@@ -239,3 +239,37 @@ def test_settings_out_of_range(name, settings):
     (setting,) = settings
     with pytest.raises((InvalidSetting, UnknownName), match=setting):
         make(name, **settings)
+
+
+# Better predictors.
+
+
+@pytest.mark.parametrize("name", ["bananas", "progressive"])
+def test_features_of_the_live_network_find_better_cells(name):
+    """As named settings beside the paths of the paper, by two standard errors of the mean."""
+    bench = load("nasbench201/cifar10")
+
+    def found(settings):
+        runs = (
+            run(name, bench, budget=Budget(evaluations=200), seed=seed, settings=settings)
+            for seed in range(SEEDS)
+        )
+        return np.array([reported(made, bench)[-1] for made in runs])
+
+    plain = found(None)
+    for preset in ("live", "gp"):
+        better = found(preset)
+        error = np.sqrt((plain.var(ddof=1) + better.var(ddof=1)) / SEEDS)
+        assert better.mean() > plain.mean() + 2 * error
+
+
+@pytest.mark.parametrize("name", ["bananas", "progressive"])
+def test_any_family_may_predict(name):
+    bench = load("nasbench201/cifar10")
+    settings = {"predictor": "ridge", "encoding": "one_hot"}
+    made = run(name, bench, budget=Budget(evaluations=30), seed=0, settings=settings)
+    assert len(made.trials) == 30
+    with pytest.raises(UnknownName, match="did you mean ridge"):
+        make(name, predictor="rigde")
+    with pytest.raises(InvalidSetting, match="encoding"):
+        make(name, predictor="ridge", encoding="none")
