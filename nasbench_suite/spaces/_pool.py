@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
-from nasbench_suite.spaces.base import Space
+from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, NoNetwork, shown
+from nasbench_suite.spaces.base import Dags, Space
 
 _NEAREST: Final = 8
 _BLOCK: Final = 200
@@ -98,6 +98,14 @@ class Pool(Space):
             least = np.partition(grouped.min(axis=1), _NEAREST - 1, axis=1)
             near = np.flatnonzero(apart <= least[:, [_NEAREST - 1]])
             yield start + near // count, near % count, apart.ravel()[near]
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Know of none: numbers describe an architecture of a list, and no graph.
+
+        Raises:
+            NoNetwork: always.
+        """
+        raise NoNetwork(f"{self.name} is a list of architectures: there is no graph of one")
 
     def _encode_features(self, genes: Ints) -> Floats:
         """The numbers that describe an architecture."""

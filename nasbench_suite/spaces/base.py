@@ -30,6 +30,9 @@ from nasbench_suite.core import (
     whole,
 )
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._dags import ABSENT as ABSENT
+from nasbench_suite.spaces._dags import Dags as Dags
+from nasbench_suite.spaces._dags import chain
 
 
 class Space(ABC):
@@ -236,9 +239,23 @@ class Space(ABC):
         """
         if kind not in self.encodings:
             raise UnknownName("encoding", kind, self.encodings, f" for {self.name}")
-        genes = np.asarray(archs, dtype=np.int64).reshape(-1, len(self.genes))
-        features: Floats = getattr(self, f"_encode_{kind}")(genes)
+        features: Floats = getattr(self, f"_encode_{kind}")(self._genes(archs))
         return features
+
+    def _genes(self, archs: Sequence[Arch] | Ints) -> Ints:
+        """Return the genes of architectures, (architectures, genes)."""
+        return np.asarray(archs, dtype=np.int64).reshape(-1, len(self.genes))
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return valid architectures as graphs of operations, for models that read graphs.
+
+        This one is a node for each gene, in a row, each with kinds of its own: so it is where the
+        architectures are chains, or vectors. A space of other graphs has its own.
+
+        Raises:
+            NoNetwork: the space is a list of what it knows no graph of.
+        """
+        return chain(self._genes(archs), self.genes)
 
     @cached_property
     def encodings(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _live_darts as live
+from nasbench_suite.spaces._dags import Dags
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = (
@@ -179,6 +180,33 @@ class Darts(Space):
     def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
         """Return the network that NAS-Bench-301 trained: 32 channels, 8 layers."""
         return network(arch, channels=CHANNELS, layers=LAYERS, classes=classes, size=size)
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return both cells, side by side, with a node for each input, operation and output.
+
+        An operation reads what its predecessor sums, and an output reads all. The two cells have
+        kinds of their own: seven operations, two inputs and the output.
+        """
+        genes = self._genes(archs)
+        nodes = 3 + 2 * len(NODES)
+        kinds = np.empty((len(genes), 2, nodes), dtype=np.int64)
+        edges = np.zeros((len(genes), 2, nodes, 2, nodes), dtype=np.int64)
+        rows = np.arange(len(genes))
+        for cell in range(2):
+            kinds[:, cell, [0, 1, -1]] = _KINDS, _KINDS + 1, _KINDS + 2
+            edges[:, cell, 2:-1, cell, -1] = 1
+            for place, pairs in enumerate(PAIRS):
+                gene = cell * _HALF + 3 * place
+                sources = np.array(pairs)[genes[:, gene]]
+                for side in (0, 1):
+                    node, source = 2 + 2 * place + side, sources[:, side]
+                    kinds[:, cell, node] = genes[:, gene + 1 + side]
+                    # A node of the cell is the sum of two operations; an input is itself.
+                    edges[rows, cell, np.where(source < 2, source, 2 * source - 2), cell, node] = 1
+                    edges[rows, cell, np.where(source < 2, source, 2 * source - 1), cell, node] = 1
+            kinds[:, cell] += cell * (_KINDS + 3)
+        flat = (len(genes), 2 * nodes)
+        return Dags(kinds.reshape(flat), edges.reshape(*flat, flat[1]), 2 * (_KINDS + 3))
 
     def _encode_adjacency(self, genes: Ints) -> Floats:
         """Whether each edge is there, then which operation it has, 2 x (14 + 14 x 7) features."""

@@ -7,6 +7,7 @@ GATECH-EIC/HW-NAS-Bench, which has the networks for CIFAR too. 9^22, about 10^21
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Final
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._dags import Dags, chain
 from nasbench_suite.spaces._layers import along_chain, packed
 from nasbench_suite.spaces.base import Space
 
@@ -104,6 +106,10 @@ class Fbnet(Space):
         x = net.global_avg_pool(net.conv_bn_relu(x, head, 1))
         net.linear(x, classes)
         return net
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return a chain of the layers; skips that do nothing stand last in their stage."""
+        return chain(packed(self._genes(archs), _STARTS, _SKIP), self.genes)
 
     def _encode_live(self, genes: Ints) -> Floats:
         """Each layer's choice as numbers, sums over stages and all, and log costs, 152 features.

@@ -31,6 +31,7 @@ from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _cells101 as cells101
 from nasbench_suite.spaces import _live101 as live101
 from nasbench_suite.spaces._cells101 import EDGES, LABELLINGS, MAX_EDGES, VERTICES
+from nasbench_suite.spaces._dags import ABSENT, Dags
 from nasbench_suite.spaces.base import Numbered
 
 OPERATIONS: Final = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -290,6 +291,18 @@ class Nasbench101(Numbered):
                 x = cell(net, x, matrix.tolist(), words, channels)
         net.linear(net.global_avg_pool(x), classes)
         return net
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return the pruned cells, a node a vertex; the last two kinds are input and output."""
+        features = self.encode(archs, "adjacency").astype(np.int64)
+        cells, count = len(features), len(OPERATIONS)
+        edges = np.zeros((cells, VERTICES, VERTICES), dtype=np.int64)
+        edges[:, _SOURCES, _TARGETS] = features[:, : len(EDGES)]
+        operations = features[:, len(EDGES) :].reshape(cells, VERTICES - 2, count)
+        kinds = np.full((cells, VERTICES), count)
+        kinds[:, _OUTPUT] = count + 1
+        kinds[:, 1:_OUTPUT] = np.where(operations.any(axis=2), operations.argmax(axis=2), ABSENT)
+        return Dags(kinds, edges, count + 2)
 
     def _encode_adjacency(self, genes: Ints) -> Floats:
         """Whether each edge is there, then which operation each vertex has, 21 + 15 features.

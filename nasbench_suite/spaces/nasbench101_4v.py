@@ -8,6 +8,7 @@ operations of the two between input and output; as in `nasbench101`, dead vertic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Final
 
@@ -16,6 +17,7 @@ import numpy as np
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces._cells101 import EDGES, VERTICES
+from nasbench_suite.spaces._dags import Dags
 from nasbench_suite.spaces._sparse import Sparse
 from nasbench_suite.spaces.nasbench101 import OPERATIONS, Nasbench101
 
@@ -84,6 +86,10 @@ class Nasbench1014v(Sparse):
     def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
         """Return the network, as `nasbench101` has it."""
         return self._seven.graph(self.widened(arch), classes=classes, size=size)
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return the pruned cells, as `nasbench101` has them."""
+        return self._seven.dags(self._wide(self._genes(archs)))
 
     def _encode_adjacency(self, genes: Ints) -> Floats:
         """Whether each edge is there, then which operation each vertex has, 6 + 6 features.

@@ -7,6 +7,7 @@ ICLR 2020, section 2; the same space is the topology space of NATS-Bench (Dong e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from operator import getitem
 from typing import Final
@@ -16,6 +17,7 @@ import numpy as np
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _live201 as live201
+from nasbench_suite.spaces._dags import Dags, on_edges
 from nasbench_suite.spaces.base import Space
 
 OPERATIONS: Final = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -172,6 +174,11 @@ class Nasbench201(Space):
             for _ in range(cells):
                 x = cell(net, x, arch, channels)
         return head(net, x, classes)
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return the convolutions and poolings that lie on paths; see `_dags.on_edges`."""
+        operations = (_CONV1, _CONV3, _POOL)
+        return on_edges(self._genes(archs), EDGES, operations, skip=_SKIP)
 
     def _encode_adjacency(self, genes: Ints) -> Floats:
         """Whether each edge is there (not none), then which of the other operations it has."""

@@ -8,6 +8,7 @@ are the same one is published: 26,206. The rule here gives exactly those; a test
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
+from nasbench_suite.spaces._dags import ABSENT, Dags
 from nasbench_suite.spaces._live import along_paths
 from nasbench_suite.spaces._sparse import Sparse
 
@@ -119,6 +121,30 @@ class NasbenchGraph(Sparse):
         if branches != sorted(branches):
             return "branches that could change places are not in the published order"
         return None
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return the operations, the input and the output; what reads a skip reads what it reads.
+
+        Kinds are eight operations, input and output.
+        """
+        genes = self._genes(archs)
+        nodes, rows = len(PARENTS[0]), np.arange(len(genes))
+        kinds = np.full((len(genes), nodes + 2), ABSENT)
+        kinds[:, 0], kinds[:, -1] = _SKIP, _SKIP + 1
+        edges = np.zeros((len(genes), nodes + 2, nodes + 2), dtype=np.int64)
+        # Which place is read where the network reads a node.
+        passed = np.zeros((len(genes), nodes + 1), dtype=np.int64)
+        parents = np.array(PARENTS)[genes[:, 0]]
+        for node in range(1, nodes + 1):
+            source, operation = passed[rows, parents[:, node - 1]], genes[:, node]
+            there = operation != _SKIP
+            kinds[there, node] = operation[there]
+            edges[rows[there], source[there], node] = 1
+            passed[:, node] = np.where(there, node, source)
+        for node in range(1, nodes + 1):
+            leaf = (parents != node).all(axis=1)
+            edges[rows[leaf], passed[leaf, node], -1] += 1
+        return Dags(kinds, edges, _SKIP + 2)
 
     def _encode_live(self, genes: Ints) -> Floats:
         """What lies on the paths from the input to the nodes without a child, 131 features.

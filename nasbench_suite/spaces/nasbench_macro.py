@@ -7,6 +7,7 @@ the first layer of its stage does nothing, so that they are 3,969 networks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
+from nasbench_suite.spaces._dags import Dags, chain
 from nasbench_suite.spaces._layers import along_chain, packed
 from nasbench_suite.spaces.base import Space
 
@@ -86,6 +88,11 @@ class NasbenchMacro(Space):
         x = net.global_avg_pool(_conv_bn_relu(net, x, _HEAD, 1))
         net.linear(x, classes)
         return net
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return a chain of the layers; idle ones stand last in their stage."""
+        starts = [start for start, _ in STAGES]
+        return chain(packed(self._genes(archs), starts, 0), self.genes)
 
     def _encode_live(self, genes: Ints) -> Floats:
         """Which block each layer is, how many there are, and log costs, 8 x 3 + 3 x 3 + 3 + 2.

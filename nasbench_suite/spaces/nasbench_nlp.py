@@ -13,12 +13,14 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from nasbench_suite.core import Arch, Ints
+from nasbench_suite.spaces._dags import ABSENT, Dags
 from nasbench_suite.spaces._pool import Pool
 
 Recipe = Mapping[str, tuple[str, tuple[str, ...]]]
@@ -33,8 +35,10 @@ OPERATIONS: Final = (
     "activation_sigm",
     "activation_leaky_relu",
 )
+NODES: Final = ("x", "state", "output")
+"""What else a graph of a cell has; kinds count on after the operations."""
 _LIST: Final = Path(__file__).with_name("nasbench_nlp.txt.gz")
-_KINDS: Final = {kind: place for place, kind in enumerate((*OPERATIONS, "x", "state"))}
+_KINDS: Final = {kind: place for place, kind in enumerate((*OPERATIONS, *NODES))}
 
 
 class NasbenchNlp(Pool):
@@ -57,6 +61,21 @@ class NasbenchNlp(Pool):
     def recipe(self, arch: Arch) -> Recipe:
         """Return the operation of each node of a cell, and what it reads, as published."""
         return read(self._lines[arch[0]][1])
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return the cells, with a node for each thing read and an output that reads new states.
+
+        Kinds are seven operations, `x`, an old state, and the output.
+        """
+        cells = [_numbered(self.recipe((place,))) for place in self._genes(archs)[:, 0].tolist()]
+        nodes = max((len(kinds) for kinds, _ in cells), default=0)
+        kinds = np.full((len(cells), nodes), ABSENT)
+        edges = np.zeros((len(cells), nodes, nodes), dtype=np.int64)
+        for cell, (own, pairs) in enumerate(cells):
+            kinds[cell, : len(own)] = own
+            for source, target in pairs:
+                edges[cell, source, target] += 1
+        return Dags(kinds, edges, len(_KINDS))
 
     @cached_property
     def features(self) -> Ints:
@@ -82,13 +101,34 @@ def read(cell: str) -> Recipe:
     return found
 
 
+def _numbered(recipe: Recipe) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the kinds of a cell's nodes, and which node is read by which."""
+    # A recipe may name a node before what it reads.
+    reads = {node: sources for node, (_, sources) in recipe.items()}
+    names = list(TopologicalSorter(reads).static_order())
+    places = {name: place for place, name in enumerate(names)}
+    pairs = [(places[s], places[node]) for node, sources in reads.items() for s in sources]
+    pairs += [(place, len(names)) for name, place in places.items() if _is_new(name)]
+    return [*(_KINDS[_kind(name, recipe)] for name in names), _KINDS["output"]], pairs
+
+
+def _kind(name: str, recipe: Recipe) -> str:
+    """Return the operation of a node, or `x` or `state` for what the cell is given."""
+    if name in recipe:
+        return recipe[name][0]
+    return "x" if name == "x" else "state"
+
+
+def _is_new(name: str) -> bool:
+    return name.startswith("h_new_")
+
+
 def _features(recipe: Recipe) -> list[int]:
-    edges = [0] * len(_KINDS) * len(OPERATIONS)
+    edges = [0] * (len(OPERATIONS) + 2) * len(OPERATIONS)
     depth: dict[str, int] = {}
     for node, (kind, inputs) in recipe.items():
         for source in inputs:
-            before = recipe[source][0] if source in recipe else "x" if source == "x" else "state"
-            edges[_KINDS[before] * len(OPERATIONS) + _KINDS[kind]] += 1
+            edges[_KINDS[_kind(source, recipe)] * len(OPERATIONS) + _KINDS[kind]] += 1
         depth[node] = 1 + max([depth.get(source, 0) for source in inputs])
-    states = sum(node.startswith("h_new_") for node in recipe)
+    states = sum(map(_is_new, recipe))
     return [len(recipe), states, max(depth.values()), *edges]

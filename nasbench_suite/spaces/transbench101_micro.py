@@ -7,11 +7,13 @@ isomorphism, so each is its own canonical form.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _live201 as live201
+from nasbench_suite.spaces._dags import Dags, on_edges
 from nasbench_suite.spaces._transbench101 import WIDTH, network
 from nasbench_suite.spaces.base import Space
 
@@ -72,6 +74,10 @@ class Transbench101Micro(Space):
             return nodes[-1]
 
         return network(_MODULES, cell, classes=classes, size=size)
+
+    def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
+        """Return the convolutions that lie on paths; see `_dags.on_edges`."""
+        return on_edges(self._genes(archs), EDGES, (_CONV1, _CONV3), skip=_SKIP)
 
     def _encode_live(self, genes: Ints) -> Floats:
         """What lies on the paths from input to output; `_live201` says which columns."""

@@ -19,7 +19,7 @@ from nasbench_suite.core import (
     UnknownName,
 )
 from nasbench_suite.graph import Graph, Operation
-from nasbench_suite.spaces.base import Space
+from nasbench_suite.spaces.base import ABSENT, Space
 from nasbench_suite.testing.differences import first_difference
 
 _SAMPLES: Final = 300
@@ -244,6 +244,35 @@ class SpaceTests:
             assert child == space.crossover(one, other, same)
             assert space.crossover(one, one, np.random.default_rng(0)) == one
         assert givers == {True, False}
+
+    # Graphs for models.
+
+    def test_graphs_of_operations(self, space: Space, archs: list[Arch]) -> None:
+        """Kinds are counted, edges lead to later nodes that are there, and none has none.
+
+        An architecture's graph is the same beside others as alone.
+        """
+        try:
+            dags = space.dags(archs)
+        except NoNetwork as error:
+            pytest.skip(str(error))
+        assert dags.edges.shape == (*dags.kinds.shape, dags.kinds.shape[1])
+        assert len(dags.kinds) == len(archs)
+        assert dags.kinds.min() >= ABSENT
+        assert dags.kinds.max() < dags.count
+        there = dags.kinds != ABSENT
+        assert there.any(axis=1).all()
+        assert dags.edges.min() >= 0
+        assert not np.tril(dags.edges).any()
+        assert not (dags.edges.astype(bool) & ~(there[:, :, None] & there[:, None])).any()
+        for place, arch in enumerate(archs[:20]):
+            alone = space.dags([arch])
+            nodes = alone.kinds.shape[1]
+            assert np.array_equal(alone.kinds[0], dags.kinds[place, :nodes])
+            assert np.array_equal(alone.edges[0], dags.edges[place, :nodes, :nodes])
+            assert not there[place, nodes:].any()
+        none = space.dags([])
+        assert (len(none.kinds), none.count) == (0, dags.count)
 
     # Canonical forms.
 
