@@ -22,11 +22,11 @@ class Dags(NamedTuple):
     """Directed acyclic graphs, one an architecture, with as many places for nodes."""
 
     kinds: Ints
-    """(architectures, nodes): the operation of each node, below `count`; `ABSENT` where none is."""
+    """(architectures, nodes): the operation of each node, or `ABSENT` where there is none."""
     edges: Ints
     """(architectures, nodes, nodes): how often the third axis' node reads the second's."""
-    count: int
-    """How many kinds of nodes the space has."""
+    choices: int
+    """How many kinds of nodes the space has; they are counted from 0."""
 
 
 def chain(genes: Ints, choices: Sequence[int]) -> Dags:
@@ -86,7 +86,7 @@ def _living(dags: Dags) -> Dags:
     """
     alive = np.zeros(dags.kinds.shape, dtype=bool)
     alive[:, -1] = True
-    for place in reversed(range(alive.shape[1] - 1)):
+    for place in reversed(range(dags.kinds.shape[1] - 1)):
         alive[:, place] = (dags.edges[:, place] * alive).any(axis=1)
     kinds, edges = np.where(alive, dags.kinds, ABSENT), dags.edges * alive[:, None]
     kinds[:, 0] = dags.kinds[:, 0]

@@ -259,7 +259,7 @@ class SpaceTests:
         assert dags.edges.shape == (*dags.kinds.shape, dags.kinds.shape[1])
         assert len(dags.kinds) == len(archs)
         assert dags.kinds.min() >= ABSENT
-        assert dags.kinds.max() < dags.count
+        assert dags.kinds.max() < dags.choices
         there = dags.kinds != ABSENT
         assert there.any(axis=1).all()
         assert dags.edges.min() >= 0
@@ -272,7 +272,7 @@ class SpaceTests:
             assert np.array_equal(alone.edges[0], dags.edges[place, :nodes, :nodes])
             assert not there[place, nodes:].any()
         none = space.dags([])
-        assert (len(none.kinds), none.count) == (0, dags.count)
+        assert (len(none.kinds), none.choices) == (0, dags.choices)
 
     # Canonical forms.
 

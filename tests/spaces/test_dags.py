@@ -105,7 +105,7 @@ def test_a_vector_is_a_chain():
     dags = TinySpace().dags([(0, 1, 1), (1, 0, 0)])
     assert dags.kinds.tolist() == [[0, 3, 5], [1, 2, 4]]
     assert dags.edges.tolist() == [[[0, 1, 0], [0, 0, 1], [0, 0, 0]]] * 2
-    assert dags.count == 6
+    assert dags.choices == 6
 
 
 def test_a_list_has_no_graphs():
