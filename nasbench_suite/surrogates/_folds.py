@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,32 @@ LEAST: Final = 0.01
 """Which part of a squared error is noise at least: where all agree, nothing is certain yet."""
 MEMBERS: Final = 1000
 """How many members an ensemble may be set to have."""
+
+
+class Spread(NamedTuple):
+    """What errors are beside how far members are apart."""
+
+    share: float
+    """Of the variance among members."""
+    noise: float
+    """The standard deviation of what comes on top of it."""
+
+    @classmethod
+    def of(cls, errors: Floats, apart: Floats) -> Self:
+        """Return what makes variances, on average, the squared errors of what was not seen.
+
+        Args:
+            errors: of the member that had not seen it, for each row, (n,).
+            apart: the variance among members, (n,).
+        """
+        error, shown = float(np.mean(errors**2)), float(np.mean(apart))
+        share = float(np.sqrt(min(error / shown, 1.0))) if shown > 0 else 1.0
+        return cls(share, float(np.sqrt(max(error - shown, LEAST * error))))
+
+    def std(self, apart: Floats) -> Floats:
+        """Return standard deviations, given the variance among members, (n,)."""
+        std: Floats = np.sqrt(self.share**2 * apart + self.noise**2)
+        return std
 
 
 class CrossFitted(FeatureSurrogate):
@@ -42,23 +68,19 @@ class CrossFitted(FeatureSurrogate):
         """
         super().__init__(space, members=members, **settings)
         self._members: Final = at_least("members", members, 2, MEMBERS)
-        self._share: float
-        self._noise: float
+        self._spread: Spread
 
     def _learn(self, x: Floats, z: Floats, rng: np.random.Generator) -> None:
         fold = rng.permutation(len(z)) % self._members
         seeds = rng.integers(2**31, size=self._members)
         self._train(x, z, [np.flatnonzero(fold != m) for m in range(self._members)], seeds)
         each = self._each(x)
-        error = float(np.mean((z - each[np.arange(len(z)), fold]) ** 2))
-        shown = float(np.mean(self._variance(x, each)))
-        self._share = float(np.sqrt(min(error / shown, 1.0))) if shown > 0 else 1.0
-        self._noise = float(np.sqrt(max(error - shown, LEAST * error)))
+        unseen = each[np.arange(len(z)), fold]
+        self._spread = Spread.of(z - unseen, self._variance(x, each))
 
     def _answer(self, x: Floats) -> tuple[Floats, Floats]:
         each = self._each(x)
-        variance = self._share**2 * self._variance(x, each) + self._noise**2
-        return each.mean(axis=1), np.sqrt(variance)
+        return each.mean(axis=1), self._spread.std(self._variance(x, each))
 
     def _variance(self, x: Floats, each: Floats) -> Floats:
         """Return how far the members, which predict `each`, (n, members), are apart, (n,)."""
@@ -66,10 +88,10 @@ class CrossFitted(FeatureSurrogate):
         return apart
 
     def _learned(self) -> dict[str, NDArray[Any]]:
-        return {"noise": np.array([self._share, self._noise])}
+        return {"noise": np.array(self._spread)}
 
     def _take(self, arrays: Mapping[str, NDArray[Any]], width: int) -> None:
-        self._share, self._noise = stored(arrays, "noise", 2).tolist()
+        self._spread = Spread(*stored(arrays, "noise", 2).tolist())
 
     @abstractmethod
     def _train(self, x: Floats, z: Floats, parts: list[Ints], seeds: Ints) -> None:
