@@ -39,6 +39,7 @@ class TestStrategies(StrategyTests):
 TREES = {"members": 3, "trees": 12}
 QUICK = {
     "distilled": {"teacher": "ridge", "drawn": 200},
+    "gin": {"members": 2, "layers": 2, "width": 8, "epochs": 40, "learning_rate": 0.02},
     "lightgbm": TREES | {"learning_rate": 0.3},
     "random_forest": TREES,
     "stacked": {"families": "ridge+random_forest", "settings": {"random_forest": TREES}},
