@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 KINDS: Final = {"spaces": "space", "strategies": "strategy", "surrogates": "surrogate"}
 # Files of a kind's folder that are no member of the kind.
-_NOT_A_NAME: Final = frozenset({"base", "estimator", "evaluate", "splits"})
+_NOT_A_NAME: Final = frozenset({"base", "estimator", "evaluate", "fitted", "splits"})
 # Where users' files lay that were run in this process.
 _FOLDERS: Final[set[Path]] = set()
 
