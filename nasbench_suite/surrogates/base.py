@@ -32,6 +32,11 @@ from nasbench_suite.surrogates._calibration import FEWEST as FEWEST
 from nasbench_suite.surrogates._calibration import stretch
 from nasbench_suite.surrogates._inputs import LARGEST as LARGEST
 from nasbench_suite.surrogates._inputs import columns_of, values_of
+from nasbench_suite.surrogates._ranges import Choice as Choice
+from nasbench_suite.surrogates._ranges import Encodings as Encodings
+from nasbench_suite.surrogates._ranges import Range as Range
+from nasbench_suite.surrogates._ranges import Real as Real
+from nasbench_suite.surrogates._ranges import Whole as Whole
 
 MODEL: Final = "model.npz"
 """The file that `save` writes into a folder."""
@@ -117,6 +122,8 @@ class Surrogate(ABC):
     """Settings that go together, by name: `paper` for those of the paper."""
     reads_extra: ClassVar[bool] = False
     """Whether it reads further columns beside the architectures."""
+    tuned: ClassVar[Mapping[str, Range]] = {}
+    """Which settings are worth tuning, and over what; every default lies in its range."""
 
     def __init__(self, space: Space, **settings: Any) -> None:
         """Begin unfitted, for architectures of `space`."""

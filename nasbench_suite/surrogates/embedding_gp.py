@@ -34,7 +34,15 @@ from nasbench_suite.settings import MANY, at_least, between, one_of, share_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates._encoders import BiLstms
 from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, Scale, take_over
-from nasbench_suite.surrogates.base import Surrogate, check_size, encoding_of, finite_only
+from nasbench_suite.surrogates.base import (
+    Encodings,
+    Real,
+    Surrogate,
+    Whole,
+    check_size,
+    encoding_of,
+    finite_only,
+)
 
 _WEIGHT_DECAY: Final = 5e-4
 # A member has settled when its likelihood is so near to a moving average of this weight for the
@@ -118,6 +126,16 @@ class EmbeddingGp(Surrogate):
             "length_scale": 0.1,
             "noise": 0.05,
         }
+    }
+    tuned: ClassVar = {
+        "share": Real(0.3, 1.0, log=False),
+        "encoding": Encodings(("path", "live", "one_hot")),
+        "layers": Whole(1, 4),
+        "width": Whole(8, 128, log=True),
+        "iterations": Whole(5, 100, log=True),
+        "learning_rate": Real(0.001, 0.1),
+        "length_scale": Real(0.1, 3.0),
+        "noise": Real(0.001, 0.5),
     }
 
     def __init__(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,10 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import at_least, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
+from nasbench_suite.surrogates._features import ENCODING, TUNED, FeatureSurrogate, stored
 from nasbench_suite.surrogates._kernels import KERNELS, squares
 from nasbench_suite.surrogates._scales import Standard
+from nasbench_suite.surrogates.base import Choice
 
 _MOST: Final = 20_000
 # Of how many rows the likelihood, and the standard deviation, are.
@@ -51,6 +52,9 @@ class _Shape(NamedTuple):
 
 class Gp(FeatureSurrogate):
     """Similar architectures have similar values; far from those seen it knows nothing."""
+
+    # Length scale and noise are those of the largest likelihood.
+    tuned: ClassVar = {"kernel": Choice(("auto", *KERNELS)), **TUNED}
 
     def __init__(
         self,

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats, MissingExtra
 from nasbench_suite.settings import at_least, between, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING
+from nasbench_suite.surrogates._features import ENCODING, TUNED
 from nasbench_suite.surrogates._forests import TreeEnsemble
 from nasbench_suite.surrogates._trees import Tree
+from nasbench_suite.surrogates.base import Real, Whole
 
 _LEAVES = 10_000
 
@@ -37,6 +38,15 @@ class Lightgbm(TreeEnsemble):
             "encoding": "one_hot",
             "target": "raw",
         }
+    }
+    tuned: ClassVar = {
+        "trees": Whole(100, 1000, log=True),
+        "leaves": Whole(3, 64, log=True),
+        "learning_rate": Real(0.01, 0.3),
+        "rows": Real(0.4, 1.0, log=False),
+        "columns": Real(0.1, 1.0, log=False),
+        "leaf": Whole(1, 20, log=True),
+        **TUNED,
     }
 
     def __init__(

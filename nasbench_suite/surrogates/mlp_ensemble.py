@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import MANY, at_least, between, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import FeatureSurrogate
+from nasbench_suite.surrogates._features import TUNED, FeatureSurrogate
 from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, take_over
 from nasbench_suite.surrogates._scales import Standard
-from nasbench_suite.surrogates.base import check_size
+from nasbench_suite.surrogates.base import Real, Whole, check_size
 
 
 class MlpEnsemble(FeatureSurrogate):
@@ -45,6 +45,15 @@ class MlpEnsemble(FeatureSurrogate):
             "encoding": "path",
             "target": "raw",
         }
+    }
+    tuned: ClassVar = {
+        "layers": Whole(1, 6),
+        "width": Whole(8, 256, log=True),
+        "epochs": Whole(10, 200, log=True),
+        "batch": Whole(8, 64, log=True),
+        "learning_rate": Real(0.001, 0.1),
+        "share": Real(0.5, 1.0, log=False),
+        **TUNED,
     }
 
     def __init__(

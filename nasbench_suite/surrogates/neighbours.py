@@ -9,7 +9,7 @@ makes the whole of it, on average, that squared error.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import MANY, at_least
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
+from nasbench_suite.surrogates._features import ENCODING, TUNED, FeatureSurrogate, stored
 from nasbench_suite.surrogates._folds import LEAST
 from nasbench_suite.surrogates._scales import Standard
+from nasbench_suite.surrogates.base import Choice
 
 _COUNTS: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 # Distances are taken of so many numbers at once.
@@ -30,6 +31,8 @@ _WIDER: Final = 1.001
 
 class Neighbours(FeatureSurrogate):
     """Needs no training; good where little is known and for comparison."""
+
+    tuned: ClassVar = {"count": Choice((None, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)), **TUNED}
 
     def __init__(
         self,

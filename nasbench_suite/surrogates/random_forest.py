@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats, MissingExtra
 from nasbench_suite.settings import at_least, one_of, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING
+from nasbench_suite.surrogates._features import ENCODING, TUNED
 from nasbench_suite.surrogates._forests import TreeEnsemble
 from nasbench_suite.surrogates._trees import Tree
+from nasbench_suite.surrogates.base import Choice, Real, Whole
 
 
 class RandomForest(TreeEnsemble):
@@ -38,6 +39,12 @@ class RandomForest(TreeEnsemble):
             "encoding": "one_hot",
             "target": "raw",
         }
+    }
+    tuned: ClassVar = {
+        "columns": Real(0.1, 1.0, log=False),
+        "leaf": Whole(1, 20, log=True),
+        "thresholds": Choice(("random", "best")),
+        **TUNED,
     }
 
     def __init__(

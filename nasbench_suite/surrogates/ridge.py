@@ -9,7 +9,7 @@ Recognition and Machine Learning", 2006, section 3.3).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,19 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats
 from nasbench_suite.settings import above
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, stored
+from nasbench_suite.surrogates._features import ENCODING, TUNED, FeatureSurrogate, stored
 from nasbench_suite.surrogates._linear import STRENGTHS, Ridges
 from nasbench_suite.surrogates._scales import Standard
+from nasbench_suite.surrogates.base import Choice
 
 
 class Ridge(FeatureSurrogate):
     """A weighted sum of standardised features."""
+
+    tuned: ClassVar = {
+        "strength": Choice((None, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)),
+        **TUNED,
+    }
 
     def __init__(
         self,

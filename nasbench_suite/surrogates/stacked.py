@@ -20,9 +20,9 @@ from nasbench_suite import registry
 from nasbench_suite.core import Arch, Floats, InvalidSetting
 from nasbench_suite.settings import at_least, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, FeatureSurrogate, features, stored
+from nasbench_suite.surrogates._features import ENCODING, TUNED, FeatureSurrogate, features, stored
 from nasbench_suite.surrogates._targets import TARGETS, Target
-from nasbench_suite.surrogates.base import Surrogate, encodings_of
+from nasbench_suite.surrogates.base import Choice, Surrogate, encodings_of
 
 _FOLDS: Final = 100
 _PRIOR: Final = 20.0
@@ -33,6 +33,19 @@ class Stacked(Surrogate):
     """Several families, each as good as it was shown to be."""
 
     reads_extra: ClassVar = True
+    # Those of the families themselves are tuned one family after the other.
+    tuned: ClassVar = {
+        "families": Choice(
+            (
+                "gp+xgboost+random_forest",
+                "gp+xgboost",
+                "gp+random_forest",
+                "xgboost+random_forest",
+                "gp+xgboost+random_forest+svr",
+            )
+        ),
+        **TUNED,
+    }
 
     def __init__(
         self,

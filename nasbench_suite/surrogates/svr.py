@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats, Ints, MissingExtra
 from nasbench_suite.settings import above
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, stored
+from nasbench_suite.surrogates._features import ENCODING, TUNED, stored
 from nasbench_suite.surrogates._folds import CrossFitted
 from nasbench_suite.surrogates._kernels import squares
 from nasbench_suite.surrogates._scales import Standard
+from nasbench_suite.surrogates.base import Real
 
 
 class Svr(CrossFitted):
@@ -37,6 +38,12 @@ class Svr(CrossFitted):
             "encoding": "one_hot",
             "target": "raw",
         }
+    }
+    tuned: ClassVar = {
+        "penalty": Real(0.1, 100.0),
+        "tube": Real(0.001, 0.5),
+        "length_scale": Real(0.1, 10.0),
+        **TUNED,
     }
 
     def __init__(

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats, MissingExtra
 from nasbench_suite.settings import above, at_least, between, share_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING
+from nasbench_suite.surrogates._features import ENCODING, TUNED
 from nasbench_suite.surrogates._forests import DEEPEST, TreeEnsemble
 from nasbench_suite.surrogates._trees import Tree
+from nasbench_suite.surrogates.base import Real, Whole
 
 
 class Xgboost(TreeEnsemble):
@@ -40,6 +41,15 @@ class Xgboost(TreeEnsemble):
             "encoding": "one_hot",
             "target": "raw",
         }
+    }
+    tuned: ClassVar = {
+        "trees": Whole(100, 1000, log=True),
+        "depth": Whole(2, 10),
+        "learning_rate": Real(0.01, 0.3),
+        "rows": Real(0.4, 1.0, log=False),
+        "columns": Real(0.1, 1.0, log=False),
+        "weight": Real(0.5, 20.0),
+        **TUNED,
     }
 
     def __init__(

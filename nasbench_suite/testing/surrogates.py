@@ -22,7 +22,7 @@ from nasbench_suite.core import (
     UnknownName,
 )
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates.base import NotFitted, Surrogate
+from nasbench_suite.surrogates.base import NotFitted, Real, Surrogate, Whole
 from nasbench_suite.testing.made_up import TinySpace, landscape
 
 _KNOWN: Final = 60
@@ -424,3 +424,16 @@ class SurrogateTests:
             surrogate(space, **complete)
         with pytest.raises(UnknownName, match="no_such_thing"):
             surrogate.settings({"no_such_thing": 1})
+
+    def test_what_is_tuned_holds_the_defaults(self, surrogate: Kind, space: Space) -> None:
+        """What is tuned are settings, each default lies in its range, and both ends are taken."""
+        defaults = surrogate.settings()
+        assert surrogate.tuned.keys() <= defaults.keys()
+        for name, over in surrogate.tuned.items():
+            assert over.holds(defaults[name]), f"{name}: {defaults[name]} is not in {over}"
+            ends = over[:2] if isinstance(over, Real | Whole) else over.values
+            assert all(map(over.holds, ends))
+            # A recipe, which is TOML, cannot set anything to None.
+            assert None not in ends or defaults[name] is None
+            for value in ends:
+                surrogate(space, **{**defaults, name: value})
