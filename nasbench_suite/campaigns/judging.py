@@ -23,10 +23,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
 from nasbench_suite.campaigns.known import known_of
-from nasbench_suite.campaigns.one_trial import calibrating, fitted
+from nasbench_suite.campaigns.one_trial import calibrating, family_of, fitted
 from nasbench_suite.campaigns.splitting import Splitter, Splitting
 from nasbench_suite.core import DamagedInput, InvalidSetting
 from nasbench_suite.experiments.run import VERSION
@@ -135,10 +134,8 @@ def judge(
         Diverged: a fit went wrong.
         OutputError, DamagedInput: the folder cannot be written, or holds what is no trial.
     """
-    named = registry.find("surrogates", family)
-    kind: Any = named.kind
-    if not (isinstance(kind, type) and issubclass(kind, Surrogate)):
-        raise InvalidSetting(f"{family} is no family: it does not derive from Surrogate")
+    named = family_of(family)
+    kind: type[Surrogate] = named.kind
     complete = kind.settings(settings)
     if extra and not kind.reads_extra:
         raise InvalidSetting(

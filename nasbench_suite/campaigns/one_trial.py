@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from nasbench_suite import registry
 from nasbench_suite.campaigns.known import Known
 from nasbench_suite.core import InvalidSetting
 from nasbench_suite.settings import share_of
@@ -17,6 +18,20 @@ from nasbench_suite.surrogates.splits import Split
 
 _MOST: Final = 0.5
 """More than it is fitted to is not taken to calibrate a model."""
+
+
+def family_of(name: str) -> registry.Named:
+    """Return the family of a name, or of a user's file.
+
+    Raises:
+        UnknownName, DataNotFound, FaultyStrategy: as `registry.find`.
+        InvalidSetting: what is named is no family.
+    """
+    named = registry.find("surrogates", name)
+    kind: Any = named.kind
+    if not (isinstance(kind, type) and issubclass(kind, Surrogate)):
+        raise InvalidSetting(f"{name} is no family: it does not derive from Surrogate")
+    return named
 
 
 def calibrating(train: int, share: float | None) -> int:
@@ -39,6 +54,22 @@ def calibrating(train: int, share: float | None) -> int:
             "give a larger share"
         )
     return count
+
+
+def check_values(known: Known, metric: str, part: Split) -> None:
+    """See that there is something to learn and something to tell apart.
+
+    Raises:
+        InvalidSetting: the values of one part are all the same.
+    """
+    for what, numbers in (("trained", part.train), ("tested", part.test)):
+        values = known.y[numbers]
+        if (values == values[0]).all():
+            raise InvalidSetting(
+                f"the {metric} of all {len(values):,} architectures that are {what} on is "
+                f"{values[0]:g}: there is nothing to learn or to tell apart; take more of them, or "
+                "another metric"
+            )
 
 
 def fitted(
@@ -71,14 +102,7 @@ def fitted(
     """
     own = len(part.train) - held
     fit, calibration = part.train[:own], part.train[own:]
-    for what, numbers in (("trained", fit), ("tested", part.test)):
-        values = known.y[numbers]
-        if (values == values[0]).all():
-            raise InvalidSetting(
-                f"the {metric} of all {len(values):,} architectures that are {what} on is "
-                f"{values[0]:g}: there is nothing to learn or to tell apart; take more of them, or "
-                "another metric"
-            )
+    check_values(known, metric, Split(fit, part.test))
     fit_archs, calibration_archs, test_archs = (
         [known.archs[place] for place in numbers] for numbers in (fit, calibration, part.test)
     )

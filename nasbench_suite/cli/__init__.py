@@ -238,6 +238,8 @@ def _add_surrogate(verb: _Verb) -> None:
     )
     sub.add_argument("--out", type=Path, metavar="DIR", help="keeps every trial, and goes on there")
 
+    _add_tuning(verb)
+
     sub = verb("fit", "surrogate", "fit_surrogate", "fit what a recipe asks for, with a card")
     sub.add_argument("recipe", help="a file such as mine.toml, or the name of a fitted surrogate")
     sub.add_argument("--out", type=Path, metavar="DIR", help="default: the surrogate's own place")
@@ -267,6 +269,48 @@ def _add_surrogate(verb: _Verb) -> None:
     )
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_where(sub)
+
+
+def _add_tuning(verb: _Verb) -> None:
+    sub = verb("tune", "surrogate", "tune_family", "search the settings of a family of surrogates")
+    sub.add_argument("family", help="such as xgboost, or a file of your own")
+    sub.add_argument("--table", required=True, metavar="T", help="such as nasbench201/cifar10")
+    sub.add_argument("--metric", metavar="M", help="default: the reported one")
+    sub.add_argument("--epochs", type=int, metavar="E", help="default: the longest training")
+    sub.add_argument(
+        "--train", type=int, required=True, metavar="N", help="architectures for the trials"
+    )
+    sub.add_argument("--trials", type=int, default=30, metavar="K", help="settings tried (30)")
+    sub.add_argument(
+        "--measure",
+        choices=("kendall", "r2", "rmse", "negative_log_likelihood"),
+        default="kendall",
+        help="by which they are scored (kendall)",
+    )
+    sub.add_argument("--folds", type=int, default=5, metavar="F", help="of --train (5)")
+    sub.add_argument("--test", type=int, metavar="N", help="judged on so many; default: all others")
+    sub.add_argument(
+        "--split",
+        choices=("random", "official"),
+        default="random",
+        help="judge at random (default) or as the table says",
+    )
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="of everything drawn (0)")
+    sub.add_argument("--drop-missing", action="store_true", help="leave out what has no value")
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the family that is fixed, or preset=NAME; may be repeated",
+    )
+    sub.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="keeps every trial, and goes on there",
+    )
 
 
 def _add_training(sub: argparse.ArgumentParser) -> None:

@@ -12,6 +12,8 @@ from nasbench_suite.campaigns.fidelity import fidelity
 from nasbench_suite.campaigns.fitting import fit
 from nasbench_suite.campaigns.judging import Average, Judged, averages, judge
 from nasbench_suite.campaigns.splitting import STRATEGIES, Splitting
+from nasbench_suite.campaigns.tuned import Judgement, Tuned
+from nasbench_suite.campaigns.tuning import SETTINGS, tune
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
@@ -51,6 +53,32 @@ def evaluate(given: argparse.Namespace) -> None:
         print(words.to_json([row.row() for row in rows]))
     else:
         _show(rows)
+
+
+def tune_family(given: argparse.Namespace) -> None:
+    """Search the settings of a family, and say what the best are worth beside the defaults."""
+    found = tune(
+        given.family,
+        given.table,
+        given.metric,
+        train=given.train,
+        trials=given.trials,
+        out=given.out,
+        splitting=Splitting(kind=given.split, test=given.test),
+        settings=words.settings(given.set, None, given.family).get(given.family),
+        epochs=given.epochs,
+        measure=given.measure,
+        folds=given.folds,
+        seed=given.seed,
+        drop_missing=given.drop_missing,
+        progress=words.Progress("trials"),
+        tell=words.tell,
+    )
+    if given.json:
+        print(words.to_json({"folder": str(given.out), **found.row()}))
+        return
+    _show_tuned(found)
+    print(f"written: {given.out / SETTINGS}")
 
 
 def fit_surrogate(given: argparse.Namespace) -> None:
@@ -117,6 +145,39 @@ def compare_rankings(given: argparse.Namespace) -> None:
     ]
     words.columns(rows)
     print(f"page: {written}")
+
+
+def _show_tuned(found: Tuned) -> None:
+    """Print both scores of the defaults and of the best settings, and what changed."""
+    failed = sum(one.failed is not None for one in found.attempts)
+    print(
+        f"{found.family} on {found.table}, {found.metric}: {len(found.attempts)} trials in "
+        f"{found.folds} parts of {found.train:,} architectures"
+        + (f", {failed} of them failed" if failed else "")
+    )
+
+    def line(name: str, one: Judgement) -> tuple[str, ...]:
+        score = found.attempts[one.trial].score
+        tested = None if one.measures is None else getattr(one.measures, found.measure)
+        cells = (*map(_short, (score, tested)), f"{one.fit_seconds:.2g}")
+        return (name, str(one.trial), *("–" if cell == "nan" else cell for cell in cells))
+
+    words.columns(
+        [
+            (found.measure, "trial", "validation", "test", "fit seconds"),
+            line("defaults", found.default),
+            line("best", found.best),
+        ]
+    )
+    print(
+        f"validation flatters the best, which was chosen for it; the {found.test:,} of test no "
+        "trial saw"
+    )
+    changed = found.changed().items()
+    print(
+        "; ".join(f"{name} {before} → {after}" for name, (before, after) in changed)
+        or "no trial was better than the defaults"
+    )
 
 
 def _short(value: float | None) -> str:

@@ -95,7 +95,7 @@ class Optuna(Strategy):
         with self._faults_named(), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             chosen = {**_OPTIONS.get(sampler, {}), **(options or {})}
-            self._study: Final = _quiet_study(kind(seed=int(rng.integers(2**32)), **chosen))
+            self._study: Final = quiet_study(kind(seed=int(rng.integers(2**32)), **chosen))
         # Samplers that have gone through everything stop the loop that Optuna would run.
         self._study.stop = self._stop  # type: ignore[method-assign]
         self._stopped = False
@@ -154,7 +154,7 @@ class Optuna(Strategy):
             raise InvalidSetting(f"{self._title}: {error}") from error
 
 
-def _quiet_study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+def quiet_study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
     """Return a study in memory, without the line on stderr that announces it."""
     import optuna
 
