@@ -3,7 +3,8 @@
 It is judged on the architectures that are neither fitted nor calibrated with: on all of them, and
 on the best tenth of them, where a search ends. How it does beyond what it has seen, a second fit
 tells, which is shown none of the best tenth. What no model could do better tells the noise of
-trainings, where some networks were trained twice.
+trainings, where some networks were trained twice. Whether more data would help, fits to parts of
+the training part tell.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ TOP: Final = 0.1
 """Which part of the architectures is the top."""
 DRAWN: Final = 10_000
 """Of so many random architectures the mean prediction is taken for that of the space."""
+DIVISORS: Final = (16, 4)
+"""What the training part is divided by for the smaller fits of a learning curve."""
+LEAST: Final = 40
+"""A fit to fewer architectures is left out of a learning curve."""
 
 _FEWEST: Final = 20
 _REPEATS: Final = 20
@@ -155,6 +160,8 @@ def fit_metric(recipe: FitRecipe, one: Predicted, folder: Path) -> dict[str, Any
     best = _better(true, what.direction, _edge(true, what.direction))
     entry["top"] = _plain(true[best], mean[best])
     entry["beyond"] = _beyond(one, table, what, parts, recipe.seed)
+    whole = {"train": entry["train"], **_of_curve(entry["scores"])}
+    entry["learning"] = [*_learning(one, table, what, parts, recipe.seed), whole]
     return entry
 
 
@@ -190,6 +197,31 @@ def _beyond(one: Predicted, table: Table, what: Known, parts: Parts, seed: int) 
         return {}
     mean, _ = model.predict([asked[number] for number in best])
     return _plain(true[best], mean)
+
+
+def _learning(
+    one: Predicted, table: Table, what: Known, parts: Parts, seed: int
+) -> list[dict[str, float]]:
+    """Return how well the test part is predicted from less than all, the least first.
+
+    The training part may be sorted, so the fitted are drawn from it; fewer are among more.
+    """
+    archs, y = what.of(parts.train)
+    order = np.random.default_rng(seed).permutation(len(y))
+    asked, true = what.of(parts.test)
+    found: list[dict[str, float]] = []
+    for size in (len(y) // divisor for divisor in DIVISORS):
+        if size < LEAST:
+            continue
+        chosen = order[:size]
+        model = _fitted(one, table, ([archs[number] for number in chosen], y[chosen]), seed)
+        mean, _ = model.predict(asked)
+        found.append({"train": size, **_of_curve(_plain(true, mean))})
+    return found
+
+
+def _of_curve(scores: Mapping[str, float]) -> dict[str, float]:
+    return {name: scores[name] for name in ("kendall", "r2", "rmse") if name in scores}
 
 
 def noise_of(one: Predicted, table: Table) -> dict[str, Any] | None:

@@ -26,8 +26,8 @@ LEVEL: Final = 0.9
 """The chance with which an interval is to hold the value."""
 
 _REACH: Final = float(ndtri(0.5 + LEVEL / 2))
-# The probabilities at which predicted quantiles are compared with how many values lie below them.
-_LEVELS: Final = np.arange(1, 100) / 100
+LEVELS: Final = np.arange(1, 100) / 100
+"""The probabilities at which predicted quantiles are compared with how many values lie below."""
 
 
 class Measures(NamedTuple):
@@ -202,19 +202,32 @@ def calibration_error(y: Floats, mean: Floats, std: Floats) -> float:
     squared ones; the absolute ones are the mean absolute calibration error of Chung et al.,
     "Uncertainty Toolbox", arXiv 2109.10254, there with `prop_type="quantile"`.
     """
+    return float(np.abs(below(y, mean, std) - LEVELS).mean())
+
+
+def below(y: Floats, mean: Floats, std: Floats) -> Floats:
+    """Return the share of values that lie at or below the predicted quantile of each of `LEVELS`.
+
+    Where predictions are calibrated it is the level itself.
+    """
     place = np.sort(_cumulative(y, mean, std))
-    below = np.searchsorted(place, _LEVELS, side="right") / len(place)
-    return float(np.abs(below - _LEVELS).mean())
+    found: Floats = np.searchsorted(place, LEVELS, side="right") / len(place)
+    return found
 
 
 def coverage(y: Floats, mean: Floats, std: Floats) -> float:
     """Return which share of values lies in its 90 % interval, the mean ± 1.645 deviations."""
-    return float((np.abs(y - mean) <= _REACH * std).mean())
+    return float((np.abs(y - mean) <= reach(std)).mean())
 
 
 def width(std: Floats) -> float:
     """Return how wide the 90 % intervals are on average, in the metric's unit."""
     return float(2 * _REACH * std.mean())
+
+
+def reach(std: Floats) -> Floats:
+    """Return how far each 90 % interval reaches to either side of the mean, (n,)."""
+    return _REACH * std
 
 
 def _cumulative(y: Floats, mean: Floats, std: Floats) -> Floats:

@@ -25,6 +25,7 @@ from nasbench_suite.core import (
     OutputError,
     UnknownName,
 )
+from nasbench_suite.surrogates.ridge import Ridge
 
 CELLS = """
 name = "cells"
@@ -143,6 +144,43 @@ class TestCard:
         # Who never saw the best is too low for them, and ranks them worse than who did.
         assert accuracy["beyond"]["bias"] < -0.2
         assert "teacher" not in seconds
+
+    def test_more_data_predict_better(self, card):
+        for entry in card["predictors"]:
+            curve = entry["learning"]
+            assert [one["train"] for one in curve] == [256, 1025, 4100]
+            assert curve[-1]["train"] == entry["train"]
+            taus = [one["kendall"] for one in curve]
+            assert taus == sorted(taus)
+            assert taus[0] < taus[-1] - 0.01
+            for measure in ("kendall", "r2", "rmse"):
+                assert curve[-1][measure] == entry["scores"][measure]
+
+    def test_a_part_is_fitted_at_random(self, card):
+        """The small fit made again; the table's first networks would be another sample."""
+        table = load("mnasnet/imagenet", "table")
+        frame = table.frame(["train_seconds", "official_split"])
+        train, test = (frame[frame["official_split"] == part] for part in (0, 2))
+        chosen = train.iloc[np.random.default_rng(0).permutation(len(train))[:256]]
+        parsed = [[table.space.parse(text) for text in part.index] for part in (chosen, test)]
+        model = Ridge(table.space).fit(
+            parsed[0], chosen["train_seconds"].to_numpy(), np.random.default_rng(0)
+        )
+        true, (mean, _) = test["train_seconds"].to_numpy(), model.predict(parsed[1])
+        (first, *_) = card["predictors"][1]["learning"]
+        assert first["kendall"] == pytest.approx(kendalltau(true, mean).statistic, abs=1e-5)
+        assert first["rmse"] == pytest.approx(np.sqrt(np.square(true - mean).mean()), rel=1e-5)
+
+    def test_parts_that_are_too_small_are_skipped(self, tmp_path, recipe):
+        """A sixteenth of 383 networks is less than 40."""
+        changed = recipe(
+            ('split = "official"', 'split = "random"\ntest = 4700'),
+            ('family = "distilled"', 'family = "ridge"'),
+            ('settings = { teacher = "ridge", drawn = 1000, epochs = 20 }', ""),
+        )
+        folder = fit(changed, out=tmp_path / "out")
+        for entry in tomllib.loads((folder / "card.toml").read_text())["predictors"]:
+            assert [one["train"] for one in entry["learning"]] == [95, entry["train"]]
 
     def test_noise_is_that_of_networks_trained_twice(self, card):
         """Thirteen were, one with a pair far apart: the table's card has the same numbers."""
