@@ -231,17 +231,20 @@ def check_table(folder: Path, card: Mapping[str, Any]) -> None:
     """See that the table that was fitted is the installed one, if it is installed.
 
     Raises:
-        DamagedInput: another version is.
+        DamagedInput: another version is, or the card does not say which was fitted.
     """
-    fitted = card["table"]
-    place = resources.find("datasets_tabular", fitted["name"], INDEX)
+    try:
+        name, version, digest = (str(card["table"][fact]) for fact in ("name", "version", "sha256"))
+    except (KeyError, TypeError) as error:
+        raise damaged(folder, error) from None
+    place = resources.find("datasets_tabular", name, INDEX)
     if place is None:
         return
     there = read_table_card(place)
-    if there["files"][TABLE]["sha256"] != fitted["sha256"]:
+    if there["files"][TABLE]["sha256"] != digest:
         raise DamagedInput(
-            f"the surrogate {folder.name} was fitted to version {fitted['version']} of the table "
-            f"{fitted['name']}, and {place} is another (version {there['version']}): fit it again "
+            f"the surrogate {folder.name} was fitted to version {version} of the table "
+            f"{name}, and {place} is another (version {there['version']}): fit it again "
             f"(nasbench surrogate fit {folder / RECIPE}), or restore the table"
         )
 
