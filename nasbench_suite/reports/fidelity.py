@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from nasbench_suite.campaigns.fidelity import Agreement
-from nasbench_suite.core import MissingExtra
+from nasbench_suite.core import DamagedInput, DataNotFound, MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
 from nasbench_suite.reports.drawings import STYLE
 
 PAGE: Final = "fidelity.md"
 FIGURE: Final = "fidelity.svg"
+NUMBERS: Final = "fidelity.json"
+"""The file with what the page says, for other pages."""
 
+_FORMAT: Final = "nasbench-fidelity-1"
 _RANKING: Final = "#0072b2"
 _HALVES: Final = "#666666"
+
+
+class Study(NamedTuple):
+    """What was found, and by which runs."""
+
+    agreements: tuple[Agreement, ...]
+    family: str
+    strategies: int
+    seeds: int
 
 
 def check_drawing() -> None:
@@ -37,16 +51,80 @@ def check_drawing() -> None:
 def write_fidelity(
     agreements: Sequence[Agreement], folder: Path, *, family: str, strategies: int, seeds: int
 ) -> Path:
-    """Write the page `fidelity.md` and its figure into a folder, and return the page.
+    """Write `fidelity.md`, its figure and its numbers into a folder, and return the page.
 
     Raises:
         MissingExtra: matplotlib is not installed.
         OutputError: a file cannot be written.
     """
     write_whole(folder / FIGURE, figure(agreements))
+    found = {
+        "format": _FORMAT,
+        "family": family,
+        "strategies": strategies,
+        "seeds": seeds,
+        "agreements": [asdict(agreement) for agreement in agreements],
+    }
+    write_whole(folder / NUMBERS, json.dumps(found, indent=2) + "\n")
     text = page(agreements, family=family, strategies=strategies, seeds=seeds)
     write_whole(folder / PAGE, text)
     return folder / PAGE
+
+
+def read_fidelity(folder: Path) -> Study:
+    """Return what `write_fidelity` wrote into a folder.
+
+    Raises:
+        DataNotFound: it has written nothing there.
+        DamagedInput: the file of numbers is damaged.
+    """
+    path = folder / NUMBERS
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if found["format"] != _FORMAT:
+            raise ValueError(f"its format is {found['format']!r}, not {_FORMAT!r}")
+        study = Study(
+            tuple(_agreement(one) for one in found["agreements"]),
+            str(found["family"]),
+            int(found["strategies"]),
+            int(found["seeds"]),
+        )
+        last = max(one.evaluations for one in study.agreements)
+        for name in dict.fromkeys(one.benchmark for one in study.agreements):
+            mine = [one for one in study.agreements if one.benchmark == name]
+            own = [one.train for one in mine if one.evaluations == last]
+            if own.count(None) != 1 or len(own) < 2:
+                raise ValueError(f"of {name} at {last} it has not both the table's halves and fits")
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataNotFound(
+            f"{folder} has no {NUMBERS}: name a folder that `nasbench surrogate fidelity` wrote, "
+            "or ask it the same again, which makes what is missing"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DamagedInput(
+            f"{path} is damaged ({what}): ask `nasbench surrogate fidelity` the same again"
+        ) from None
+    return study
+
+
+def _agreement(given: dict[str, Any]) -> Agreement:
+    """Return what a file says of one benchmark, fit and length.
+
+    Raises:
+        KeyError, TypeError, ValueError: it says something else.
+    """
+    train, trial, kendall = (given[name] for name in ("train", "trial", "kendall"))
+    return Agreement(
+        benchmark=str(given["benchmark"]),
+        train=None if train is None else int(train),
+        trial=None if trial is None else int(trial),
+        evaluations=int(given["evaluations"]),
+        ranking=float(given["ranking"]),
+        anytime=float(given["anytime"]),
+        gap=float(given["gap"]),
+        kendall=None if kendall is None else float(kendall),
+    )
 
 
 def page(agreements: Sequence[Agreement], *, family: str, strategies: int, seeds: int) -> str:
@@ -72,15 +150,21 @@ def page(agreements: Sequence[Agreement], *, family: str, strategies: int, seeds
     return "\n".join(parts)
 
 
-def _table(rows: Sequence[Agreement]) -> str:
-    lengths = list(dict.fromkeys(one.evaluations for one in rows))
+def _table(agreements: Sequence[Agreement]) -> str:
+    head, *lines = rows(agreements)
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *lines])
+
+
+def rows(agreements: Sequence[Agreement]) -> list[list[str]]:
+    """Return the head of a benchmark's table, and then a row a size of sample."""
+    lengths = list(dict.fromkeys(one.evaluations for one in agreements))
     head = ["fitted to", "τ of predictions"]
     for length in lengths:
         head += [f"τ of strategies at {length}", f"along the way to {length}"]
     head.append(f"gap at {lengths[-1]}")
-    lines = [head, ["---"] * len(head)]
-    for train in dict.fromkeys(one.train for one in rows):
-        mine = [one for one in rows if one.train == train]
+    lines = [head]
+    for train in dict.fromkeys(one.train for one in agreements):
+        mine = [one for one in agreements if one.train == train]
         known = [one.kendall for one in mine if one.kendall is not None]
         cells = ["the table itself" if train is None else f"{train:,}"]
         cells.append(_spread(known) if known else words.DASH)
@@ -89,7 +173,7 @@ def _table(rows: Sequence[Agreement]) -> str:
             cells += [_spread([one.ranking for one in now]), _spread([one.anytime for one in now])]
         cells.append(_spread([one.gap for one in mine if one.evaluations == lengths[-1]]))
         lines.append(cells)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return lines
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -116,10 +200,10 @@ def figure(agreements: Sequence[Agreement]) -> bytes:
         drawing = Figure(figsize=(3.1 * len(names), 2.8), layout="constrained")
         axes = drawing.subplots(1, len(names), squeeze=False, sharey=True)[0]
         for axis, name in zip(axes, names, strict=True):
-            rows = [one for one in agreements if one.benchmark == name and one.evaluations == last]
-            (halves,) = (one.ranking for one in rows if one.train is None)
-            sizes = sorted({one.train for one in rows if one.train is not None})
-            taus = [[one.ranking for one in rows if one.train == size] for size in sizes]
+            mine = [one for one in agreements if one.benchmark == name and one.evaluations == last]
+            (halves,) = (one.ranking for one in mine if one.train is None)
+            sizes = sorted({one.train for one in mine if one.train is not None})
+            taus = [[one.ranking for one in mine if one.train == size] for size in sizes]
             axis.axhline(halves, color=_HALVES, linestyle="--", label="two halves of the table's")
             axis.plot(sizes, [np.mean(found) for found in taus], color=_RANKING, label="surrogate")
             for size, found in zip(sizes, taus, strict=True):
