@@ -246,6 +246,18 @@ def _add_surrogate(verb: _Verb) -> None:
     _add_where(sub)
 
     sub = verb(
+        "report",
+        "surrogate",
+        "report_surrogate",
+        "write a page of how far a fitted surrogate can be trusted",
+    )
+    sub.add_argument("surrogate", help="the name of a fitted surrogate, or its folder")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    sub.add_argument(
+        "--fidelity", type=Path, metavar="DIR", help="a folder that `fidelity` wrote, to be shown"
+    )
+
+    sub = verb(
         "fidelity",
         "surrogate",
         "compare_rankings",

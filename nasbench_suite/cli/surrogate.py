@@ -6,7 +6,9 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+from nasbench_suite.campaigns.examining import examine
 from nasbench_suite.campaigns.fidelity import STRATEGIES as STUDIED
 from nasbench_suite.campaigns.fidelity import fidelity
 from nasbench_suite.campaigns.fitting import fit
@@ -18,8 +20,9 @@ from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
 from nasbench_suite.files import claim
-from nasbench_suite.reports.fidelity import check_drawing, write_fidelity
-from nasbench_suite.surrogates.fitted import read_card
+from nasbench_suite.reports import surrogate as page_of_surrogate
+from nasbench_suite.reports.fidelity import check_drawing, read_fidelity, write_fidelity
+from nasbench_suite.surrogates.fitted import CARD, find, read_card
 
 
 def evaluate(given: argparse.Namespace) -> None:
@@ -178,6 +181,29 @@ def _show_tuned(found: Tuned) -> None:
         "; ".join(f"{name} {before} → {after}" for name, (before, after) in changed)
         or "no trial was better than the defaults"
     )
+
+
+def report_surrogate(given: argparse.Namespace) -> None:
+    """Write a page of how far a fitted surrogate can be trusted."""
+    page_of_surrogate.check_drawing()
+    study = None if given.fidelity is None else read_fidelity(given.fidelity)
+    page = page_of_surrogate.write_surrogate(
+        examine(_folder(given.surrogate)),
+        given.out,
+        study=study,
+        progress=words.Progress("metrics"),
+    )
+    print(words.to_json({"page": str(page)}) if given.json else f"page: {page}")
+
+
+def _folder(named: str) -> Path:
+    """Return the folder of a fitted surrogate by its path or name.
+
+    Raises:
+        UnknownName: there is none of this name.
+    """
+    path = Path(named)
+    return path if "/" in named or (path / CARD).is_file() else find(named)
 
 
 def _short(value: float | None) -> str:

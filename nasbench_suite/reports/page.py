@@ -7,6 +7,7 @@ a page is made, and not before: they belong to the extra `report`.
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 from nasbench_suite.reports.content import content
 from nasbench_suite.reports.figures import panels
@@ -21,17 +22,11 @@ def render(summary: Summary) -> str:
         ModuleNotFoundError: the extra `report` is not installed.
         DataNotFound, DamagedTable: the card of a benchmark cannot be read.
     """
-    import jinja2
     import markupsafe
     import plotly.offline
 
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["next"] = next
-    # Data go into the page as JSON, which knows no NaN.
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    return environment.from_string(_own("page.html.j2")).render(
+    environment = templates()
+    page: str = environment.from_string(own("page.html.j2")).render(
         page=content(summary),
         figures={
             "series": all_series(summary),
@@ -41,12 +36,30 @@ def render(summary: Summary) -> str:
             "together": together_panels(summary),
         },
         # These three are the suite's own and plotly's, and hold no data.
-        style=markupsafe.Markup(_own("page.css")),
-        script=markupsafe.Markup(_own("page.js")),
+        style=markupsafe.Markup(own("page.css")),
+        script=markupsafe.Markup(own("page.js")),
         plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
     )
+    return page
 
 
-def _own(name: str) -> str:
+def templates() -> Any:
+    """Return what reads templates: an environment of jinja2 in which text stays text.
+
+    Raises:
+        ModuleNotFoundError: jinja2 is not installed.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["next"] = next
+    # Data go into the page as JSON, which knows no NaN.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment
+
+
+def own(name: str) -> str:
     """Return the text of a file that lies beside this one."""
     return (files("nasbench_suite.reports") / name).read_text(encoding="utf-8")

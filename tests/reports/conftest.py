@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nasbench_suite.campaigns.examining import Examination, examine
 from nasbench_suite.core import Budget
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.experiment import Experiment, open_experiment
@@ -56,6 +57,12 @@ def make(tmp_path_factory) -> Callable[..., Path]:
         ).folder
 
     return experiment
+
+
+@pytest.fixture(scope="session")
+def examined(small_surrogate) -> Examination:
+    """What is known of the small surrogate."""
+    return examine(small_surrogate)
 
 
 @pytest.fixture(scope="session")

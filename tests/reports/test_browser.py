@@ -3,11 +3,17 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from nasbench_suite.campaigns.examining import Learned, Proportional
+from nasbench_suite.campaigns.fidelity import Agreement
+from nasbench_suite.reports.fidelity import Study
 from nasbench_suite.reports.page import render
 from nasbench_suite.reports.report import report
+from nasbench_suite.reports.surrogate import write_surrogate
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +34,7 @@ TEXTS = """
     if (box.width > 0 && box.height > 0)
       found.push([text, box.left, box.top + scrollY, box.right, box.bottom + scrollY]);
   };
-  for (const text of document.querySelectorAll(".plot svg text"))
+  for (const text of document.querySelectorAll("figure svg text"))
     if (text.textContent.trim()) add(text.getBoundingClientRect(), text.textContent);
   const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -266,5 +272,124 @@ def test_hostile_text_stays_text(browser, make):
         log.write_text(log.read_text().replace('"settings":{}', f'"settings":{settings}', 1))
     page, wrong = opened(browser, report(folder)[1], 1280)
     assert evil in page.locator("#run").inner_text()
+    assert wrong == []
+    page.close()
+
+
+# The page of a fitted surrogate.
+
+
+def study():
+    """Numbers of a study on three benchmarks, made up."""
+    names = ("nasbench201/cifar10", "nasbench_macro/cifar10", "transbench101_micro/class_scene")
+    return Study(
+        tuple(
+            Agreement(name, size, trial, length, 0.8, 0.7, 0.1, None if size is None else 0.6)
+            for name in names
+            for length in (100, 200)
+            for size, trial in ((None, None), (100, 0), (100, 1), (1000, 0), (1000, 1))
+        ),
+        "stacked",
+        10,
+        200,
+    )
+
+
+def thirty(examined):
+    """The surrogate as one of thirty metrics with long names, huge and tiny values, many dots."""
+    first, second = examined.metrics
+    rng = np.random.default_rng(0)
+    found = []
+    for number in range(28):
+        size, scale = (4000, 500)[number % 2], 10.0 ** (number % 10 - 5)
+        true = first.true[rng.integers(0, len(first.true), size)] * scale
+        mean = true + rng.normal(0, 0.5 * scale, size)
+        name = f"cluster_of_{number}_rtx2080ti_energy_of_a_whole_epoch_kwh"
+        found.append(
+            replace(
+                first,
+                metric=first.metric._replace(name=name, unit=("kWh", "")[number % 2]),
+                epochs=(None, 108)[number % 2],
+                settings={"teacher": "stacked", "settings": {"members": ["gp", "xgboost"] * 6}},
+                not_measured="37: " + ", ".join([f"e{'0123' * 7}"] * 3) + ", …",
+                learning=tuple(Learned(4**at * 37, 0.5 + at / 20, 0.9, 1.0) for at in range(3)),
+                true=true,
+                mean=mean,
+                reach=np.full(size, scale),
+                held=np.abs(true - mean) < scale,
+            )
+        )
+    more = [Proportional(found[1].metric, 12, 108, 1 / 9), second]
+    return replace(examined, metrics=(*found, *more))
+
+
+@pytest.fixture(scope="module")
+def surrogates(examined, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("surrogates")
+    return {
+        "two": (write_surrogate(examined, folder / "two", study=study()), 2, 3),
+        "thirty": (write_surrogate(thirty(examined), folder / "thirty"), 29, 0),
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 800, 390])
+@pytest.mark.parametrize("name", ["two", "thirty"])
+def test_surrogate(browser, surrogates, name, width, scheme):
+    path, metrics, rankings = surrogates[name]
+    page, wrong = opened(browser, path, width, scheme)
+    scroll, client = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert scroll <= client
+    assert overlaps(page.evaluate(TEXTS)) == []
+    assert page.locator(".drawn svg").count() == 3 * metrics + rankings
+    # Texts lie within their figure, and are large enough to be read.
+    outside, least = page.evaluate(
+        """() => {
+          const texts = [...document.querySelectorAll(".drawn svg text")];
+          const beyond = text => {
+            const box = text.getBoundingClientRect();
+            const around = text.ownerSVGElement.getBoundingClientRect();
+            return box.left < around.left - 1 || box.right > around.right + 1;
+          };
+          const height = text => text.getBoundingClientRect().height;
+          const level = texts.filter(text => !text.getAttribute("transform")?.includes("-90"));
+          const least = Math.min(...level.map(height));
+          return [texts.filter(beyond).map(text => text.textContent), least];
+        }"""
+    )
+    assert outside == []
+    assert least > 9
+    # In the colours of the page, which has dark ones.
+    ink = {"light": "rgb(27, 29, 32)", "dark": "rgb(231, 233, 236)"}[scheme]
+    number = page.locator("#m0 .drawn text").first
+    assert number.evaluate("e => getComputedStyle(e).fill") == ink
+    assert wrong == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["two", "thirty"])
+def test_tables_of_a_surrogate_need_no_scrolling_on_a_desk(browser, surrogates, name):
+    page, wrong = opened(browser, surrogates[name][0], 1280)
+    hidden = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => e.ariaLabel)"
+    )
+    assert hidden == []
+    assert wrong == []
+    page.close()
+
+
+def test_the_table_of_all_metrics_leads_to_each(browser, surrogates):
+    page, wrong = opened(browser, surrogates["thirty"][0], 1280)
+    links = page.locator("#overview tbody a")
+    assert links.count() == 30
+    links.nth(17).click()
+    assert page.url.endswith("#m17")
+    top = page.locator("#m17").bounding_box()["y"]
+    assert 0 <= top < 100
+    page.locator("#m17 .back").click()
+    assert page.url.endswith("#overview")
     assert wrong == []
     page.close()
