@@ -24,7 +24,8 @@ benchmark: .venv/dev
 docs: .venv/dev
 	$(BIN)/nasbench reproduce --out build/reproduction
 	$(BIN)/nasbench portray --out build/strategies
-	mkdir -p docs
+	mkdir -p docs/training
+	$(BIN)/nasbench curves nasbench201/digits --out docs/training/curves.svg
 	cp build/reproduction/reproduction.md docs/
 	cp -r build/strategies/strategies.md build/strategies/strategies docs/
 

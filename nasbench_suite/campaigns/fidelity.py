@@ -242,7 +242,7 @@ def _read(path: Path) -> Floats:
         DamagedInput: it holds none.
     """
     try:
-        found: Floats = np.load(path, allow_pickle=False)
+        found: Floats = np.load(path)
         if found.ndim != 2 or np.isnan(found).any():
             raise ValueError(f"it holds {found.shape} values")
     except (OSError, ValueError, EOFError) as error:
