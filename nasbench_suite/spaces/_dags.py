@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench_suite.core import Ints
 
@@ -23,7 +24,7 @@ class Dags(NamedTuple):
 
     kinds: Ints
     """(architectures, nodes): the operation of each node, or `ABSENT` where there is none."""
-    edges: Ints
+    edges: NDArray[np.int8]
     """(architectures, nodes, nodes): how often the third axis' node reads the second's."""
     choices: int
     """How many kinds of nodes the space has; they are counted from 0."""
@@ -38,7 +39,7 @@ def chain(genes: Ints, choices: Sequence[int]) -> Dags:
     """
     starts = list(accumulate(choices, initial=0))
     nodes = len(choices)
-    edges = np.tile(np.eye(nodes, k=1, dtype=np.int64), (len(genes), 1, 1))
+    edges = np.tile(np.eye(nodes, k=1, dtype=np.int8), (len(genes), 1, 1))
     return Dags(genes + np.array(starts[:-1]), edges, starts[-1])
 
 
@@ -63,9 +64,9 @@ def on_edges(
     cells, count = genes.shape
     kinds = np.full((cells, count + 2), ABSENT)
     kinds[:, 0], kinds[:, -1] = len(operations), len(operations) + 1
-    edges = np.zeros((cells, count + 2, count + 2), dtype=np.int64)
+    edges = np.zeros((cells, count + 2, count + 2), dtype=np.int8)
     # How often each node of the cell reads each place.
-    reads = np.zeros((joined[-1][1] + 1, cells, count + 2), dtype=np.int64)
+    reads = np.zeros((joined[-1][1] + 1, cells, count + 2), dtype=np.int8)
     reads[0, :, 0] = 1
     for place, (source, target) in enumerate(joined, start=1):
         gene, read = genes[:, place - 1], reads[source]

@@ -190,7 +190,7 @@ class Darts(Space):
         genes = self._genes(archs)
         nodes = 3 + 2 * len(NODES)
         kinds = np.empty((len(genes), 2, nodes), dtype=np.int64)
-        edges = np.zeros((len(genes), 2, nodes, 2, nodes), dtype=np.int64)
+        edges = np.zeros((len(genes), 2, nodes, 2, nodes), dtype=np.int8)
         rows = np.arange(len(genes))
         for cell in range(2):
             kinds[:, cell, [0, 1, -1]] = _KINDS, _KINDS + 1, _KINDS + 2

@@ -296,7 +296,7 @@ class Nasbench101(Numbered):
         """Return the pruned cells, a node a vertex; the last two kinds are input and output."""
         features = self.encode(archs, "adjacency").astype(np.int64)
         cells, count = len(features), len(OPERATIONS)
-        edges = np.zeros((cells, VERTICES, VERTICES), dtype=np.int64)
+        edges = np.zeros((cells, VERTICES, VERTICES), dtype=np.int8)
         edges[:, _SOURCES, _TARGETS] = features[:, : len(EDGES)]
         operations = features[:, len(EDGES) :].reshape(cells, VERTICES - 2, count)
         kinds = np.full((cells, VERTICES), count)

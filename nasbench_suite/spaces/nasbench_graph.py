@@ -131,7 +131,7 @@ class NasbenchGraph(Sparse):
         nodes, rows = len(PARENTS[0]), np.arange(len(genes))
         kinds = np.full((len(genes), nodes + 2), ABSENT)
         kinds[:, 0], kinds[:, -1] = _SKIP, _SKIP + 1
-        edges = np.zeros((len(genes), nodes + 2, nodes + 2), dtype=np.int64)
+        edges = np.zeros((len(genes), nodes + 2, nodes + 2), dtype=np.int8)
         # Which place is read where the network reads a node.
         passed = np.zeros((len(genes), nodes + 1), dtype=np.int64)
         parents = np.array(PARENTS)[genes[:, 0]]

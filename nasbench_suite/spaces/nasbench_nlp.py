@@ -70,7 +70,7 @@ class NasbenchNlp(Pool):
         cells = [_numbered(self.recipe((place,))) for place in self._genes(archs)[:, 0].tolist()]
         nodes = max((len(kinds) for kinds, _ in cells), default=0)
         kinds = np.full((len(cells), nodes), ABSENT)
-        edges = np.zeros((len(cells), nodes, nodes), dtype=np.int64)
+        edges = np.zeros((len(cells), nodes, nodes), dtype=np.int8)
         for cell, (own, pairs) in enumerate(cells):
             kinds[cell, : len(own)] = own
             for source, target in pairs:

@@ -124,7 +124,7 @@ def paths(edges):
     nodes = edges.shape[1]
     found = power = np.tile(np.eye(nodes, dtype=np.int64), (len(edges), 1, 1))
     for _ in range(nodes):
-        power = power @ edges
+        power = power @ edges.astype(np.int64)
         found = found + power
     return found
 
