@@ -1,6 +1,6 @@
 """How networks that read graphs are trained: the one place of the surrogates where torch is.
 
-No model inside a strategy is trained here, and predictions do not come this way.
+No strategy's default comes this way, and no prediction.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from nasbench_suite.core import Floats, Ints, MissingExtra
+from nasbench_suite.spaces.base import Dags
 from nasbench_suite.surrogates._graph_networks import Graphs, Shape, answer
 
 # Which part of the steps the rate rises; then it falls along a cosine.
@@ -32,7 +33,8 @@ class Plan(NamedTuple):
 
 def train(
     shape: Shape,
-    graphs: Graphs,
+    dags: Dags,
+    columns: Floats,
     targets: Floats,
     parts: Sequence[Ints],
     plan: Plan,
@@ -46,7 +48,8 @@ def train(
 
     Args:
         shape: of the networks.
-        graphs: what is read, for all members the same.
+        dags: what is read.
+        columns: what else is known of each graph, (graphs, columns).
         targets: of each graph, (graphs,).
         parts: which graphs each member sees. An epoch is as long as the shortest part.
         plan: how they learn.
@@ -62,8 +65,10 @@ def train(
     with _alone():
         initial = shape.drawn(len(parts), rng).astype(np.float32)
         parameters = torch.from_numpy(initial).requires_grad_()
-        kinds, edges, columns = (torch.from_numpy(part[0].astype(np.float32)) for part in graphs)
-        goal = torch.from_numpy(targets.astype(np.float32))
+        # Whole numbers take less room than what networks read, which is made of a batch at a time.
+        kinds, edges = torch.from_numpy(dags.kinds)[..., None], torch.from_numpy(dags.edges)
+        every = torch.from_numpy(np.arange(shape.kinds))
+        known, goal = (torch.from_numpy(x.astype(np.float32)) for x in (columns, targets))
         optimiser = torch.optim.AdamW([parameters], lr=plan.rate, weight_decay=plan.decay)
         size = min(map(len, parts))
         starts = range(0, size, plan.batch)
@@ -74,11 +79,13 @@ def train(
                 done = (epoch * len(starts) + number + 1) / steps
                 optimiser.param_groups[0]["lr"] = plan.rate * _share(done)
                 picks = torch.from_numpy(order[:, start : start + plan.batch])
-                batch = Graphs(kinds[picks], edges[picks], columns[picks])
+                batch = Graphs((kinds[picks] == every).float(), edges[picks].float(), known[picks])
                 errors = answer(shape, parameters, batch) - goal[picks]
                 optimiser.zero_grad()
                 errors.square().mean(dim=1).sum().backward()
-                optimiser.step()
+                # It keeps its count of steps on the device that the caller prefers.
+                with torch.device("cpu"):
+                    optimiser.step()
         return parameters.detach().numpy().astype(np.float64)
 
 

@@ -43,7 +43,7 @@ def some_graphs(rng, count=5, nodes=7):
     """Return random graphs, of which some nodes are absent, and columns."""
     kinds = rng.integers(-1, SHAPE.kinds, (count, nodes))
     there = kinds >= 0
-    edges = np.triu(rng.integers(0, 3, (count, nodes, nodes)), 1)
+    edges = np.triu(rng.integers(0, 3, (count, nodes, nodes), dtype=np.int8), 1)
     edges *= there[:, :, None] * there[:, None]
     return Dags(kinds, edges, SHAPE.kinds), rng.normal(size=(count, SHAPE.columns))
 
@@ -148,7 +148,7 @@ def test_torch_says_what_numpy_says(precision):
 def trained(targets, parts, graphs=None, seed=0, **plan):
     dags, columns = graphs or some_graphs(noise(5), count=30)
     plan = {"epochs": 4, "batch": 8, "rate": 0.01, "decay": 0.01, **plan}
-    return train(SHAPE, read(dags, columns), targets, parts, Plan(**plan), noise(seed))
+    return train(SHAPE, dags, columns, targets, parts, Plan(**plan), noise(seed))
 
 
 def test_members_know_nothing_of_what_they_are_kept_from():
@@ -170,7 +170,7 @@ def test_training_lowers_the_error():
 
 
 def test_the_state_of_torch_is_left_alone():
-    """And it makes no difference: neither its seed, nor its threads, type, or want of gradients."""
+    """And makes no difference: its seed, threads, type, device, and whether it finds gradients."""
     archs = drawn(20)
     y = [landscape(arch) for arch in archs]
     expected = quick(archs, y)._parameters
@@ -178,6 +178,7 @@ def test_the_state_of_torch_is_left_alone():
     torch.manual_seed(7)
     torch.set_num_threads(2)
     torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
     try:
         before = torch.get_rng_state()
         with torch.inference_mode():
@@ -186,10 +187,13 @@ def test_the_state_of_torch_is_left_alone():
         with torch.no_grad():
             assert np.array_equal(quick(archs, y)._parameters, expected)
             assert not torch.is_grad_enabled()
+        assert torch.get_default_device() == torch.device("meta")
+        torch.set_default_device(None)
         assert torch.equal(torch.get_rng_state(), before)
         assert torch.get_num_threads() == 2
         assert torch.get_default_dtype() == torch.float64
     finally:
+        torch.set_default_device(None)
         torch.set_default_dtype(torch.float32)
         torch.set_num_threads(threads)
         torch.set_rng_state(random)
