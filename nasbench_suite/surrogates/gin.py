@@ -35,7 +35,14 @@ from nasbench_suite.surrogates._graph_training import Plan, train
 from nasbench_suite.surrogates._networks import LAYERS
 from nasbench_suite.surrogates._scales import Standard
 from nasbench_suite.surrogates._targets import TARGETS, Target
-from nasbench_suite.surrogates.base import Surrogate, check_size, encodings_of
+from nasbench_suite.surrogates.base import (
+    Choice,
+    Real,
+    Surrogate,
+    Whole,
+    check_size,
+    encodings_of,
+)
 
 # How many architectures are predicted at once: what lies in a fast memory is computed faster.
 _CHUNK: Final = 100
@@ -45,6 +52,15 @@ class Gin(Surrogate):
     """Several networks that read graphs; the mean of what they say is the prediction."""
 
     reads_extra: ClassVar = True
+    tuned: ClassVar = {
+        "layers": Whole(1, 6),
+        "width": Whole(8, 128, log=True),
+        "epochs": Whole(30, 300, log=True),
+        "batch": Whole(8, 128, log=True),
+        "learning_rate": Real(0.001, 0.05),
+        "weight_decay": Real(0.001, 1.0),
+        "target": Choice(TARGETS),
+    }
 
     def __init__(
         self,
