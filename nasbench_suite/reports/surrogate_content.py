@@ -25,7 +25,6 @@ _BETTER: Final = {"max": "more is better", "min": "less is better", "none": ""}
 class Panel(NamedTuple):
     """A figure of the page."""
 
-    name: str
     letter: str
     words: str
     label: str
@@ -210,7 +209,7 @@ def _section(
             if getattr(one, name)
         ],
         "panels": [
-            (Panel(name, f"({letter})", *_PANELS[name]), drawn[name])
+            (Panel(f"({letter})", *_PANELS[name]), drawn[name])
             for letter, name in zip("abc", drawn, strict=False)
         ],
         "ceiling": "kendall" in one.ceiling and "learning" in drawn,

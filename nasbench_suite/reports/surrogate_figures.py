@@ -101,7 +101,7 @@ def _predicted(axis: Any, one: Examined) -> None:
         axis.plot([], [], "o", color=colour, markersize=3.5, markeredgewidth=0, label=text)
     axis.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.1, labelspacing=0.25)
     axis.set_xlim(low, high)
-    # Room for the legend, which lies above all dots on the left.
+    # Room for the legend above the dots.
     axis.set_ylim(low, high + 0.12 * (high - low))
     unit = f" ({one.metric.unit})" if one.metric.unit else ""
     axis.set_xlabel(f"measured{unit}")

@@ -73,6 +73,26 @@ def test_calibration_by_hand(predictions):
     assert evaluate.calibration_error(y, mean, std) == pytest.approx(np.mean(missed), abs=1e-12)
 
 
+def test_shares_below_quantiles_by_hand():
+    """One far below counts from the first, one at its mean from 0.5 on, a sure one at the last."""
+    y, mean, std = np.array([3.0, 0.0, -9.0]), np.array([3.0, 0.0, 9.0]), np.array([2.0, 0.0, 1.0])
+    found = evaluate.below(y, mean, std)
+    assert found[:49] == pytest.approx(np.full(49, 1 / 3))
+    assert found[49:98] == pytest.approx(np.full(49, 2 / 3))
+
+
+@given(pairs(), st.floats(0.1, 10))
+def test_shares_below_quantiles_rise_and_know_no_unit(pair, spread):
+    y, mean = pair
+    std = np.full(len(y), spread)
+    found = evaluate.below(y, mean, std)
+    assert (np.diff(found) >= 0).all()
+    assert 0 <= found[0] <= found[-1] <= 1
+    assert np.array_equal(evaluate.below(4 * y, 4 * mean, 4 * std), found)
+    off = np.abs(found - np.arange(1, 100) / 100).mean()
+    assert evaluate.calibration_error(y, mean, std) == pytest.approx(off)
+
+
 def test_intervals_by_hand():
     y = np.array([0.0, 0.0, 0.0, 0.0])
     mean = np.array([1.0, 1.7, -1.6, 0.0])
