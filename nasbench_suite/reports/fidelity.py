@@ -19,7 +19,7 @@ from nasbench_suite.reports.drawings import STYLE
 
 PAGE: Final = "fidelity.md"
 FIGURE: Final = "fidelity.svg"
-NUMBERS: Final = "fidelity.json"
+NUMBERS: Final = "agreements.json"
 """The file with what the page says, for other pages."""
 
 _FORMAT: Final = "nasbench-fidelity-1"

@@ -1,5 +1,7 @@
 """Whether strategies rank on a surrogate as on the table: the study, its folder and its page."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from nasbench_suite.campaigns.fidelity import fidelity
 from nasbench_suite.campaigns.rehearsal import archs_of
 from nasbench_suite.core import DamagedInput, InvalidSetting, OutputError, UnknownName
 from nasbench_suite.executors import processes
-from nasbench_suite.reports.fidelity import page
+from nasbench_suite.reports.fidelity import page, read_fidelity
 from nasbench_suite.scoring.curves import reported
 
 NAME = "nasbench_macro/cifar10"
@@ -115,6 +117,9 @@ def test_the_command(tmp_path, nasbench):
     assert done.code == 0
     assert [row["train"] for row in done.json] == [None, 40, None, 40]
     assert (tmp_path / "out" / "fidelity.svg").read_bytes().startswith(b"<?xml")
+    study = read_fidelity(tmp_path / "out")
+    assert [asdict(one) for one in study.agreements] == done.json
+    assert (study.family, study.strategies, study.seeds) == ("ridge", 3, 4)
     assert "other half" in nasbench(*given).out
     assert nasbench(*given, "--set", "strength=3.0").code == 2
 

@@ -260,7 +260,7 @@ class TestStudy:
         ],
     )
     def test_damaged_numbers(self, studied, old, new):
-        path = studied / "fidelity.json"
+        path = studied / "agreements.json"
         path.write_text(path.read_text().replace(old, new))
         with pytest.raises(DamagedInput, match="ask `nasbench surrogate fidelity` the same again"):
             read_fidelity(studied)
@@ -306,7 +306,7 @@ class TestCommand:
         for given, said in (
             (("smal", "--out", out), "did you mean small"),
             ((f"{tmp_path}/none", "--out", out), "holds no fitted surrogate"),
-            (("small", "--out", out, "--fidelity", tmp_path / "empty"), "fidelity.json"),
+            (("small", "--out", out, "--fidelity", tmp_path / "empty"), "agreements.json"),
             (("small", "--out", tmp_path / "mine"), "holds something else (thesis.tex)"),
         ):
             done = nasbench("surrogate", "report", *given)
