@@ -65,12 +65,14 @@ def test_list(nasbench):
         "covers_space",
         "metrics",
         "reported",
+        "source",
     ]
     listed = [line.split()[0] for line in lines[1:]]
     assert listed == sorted(listed)
     assert [name for name in listed if name.startswith("nasbench201/")] == [
         "nasbench201/cifar10",
         "nasbench201/cifar100",
+        "nasbench201/digits",
         "nasbench201/imagenet16-120",
     ]
 

@@ -59,6 +59,7 @@ def list_benchmarks(given: argparse.Namespace) -> None:
                 **({"checked": True} if given.check else {}),
             }
         )
+    rows.sort(key=lambda row: str(row["benchmark"]))
     words.table(rows, given.json)
 
 
