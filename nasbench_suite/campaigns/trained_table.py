@@ -92,7 +92,13 @@ def source(
         for length in lengths
     ]
     columns += [
-        Column(images.name, metric.name, np.array(values, dtype=float), source="derived")
+        Column(
+            images.name,
+            metric.name,
+            np.array(values, dtype=float),
+            source="derived",
+            origin="counted from the network that was trained",
+        )
         for metric, values in zip(
             _COUNTS,
             ([graph.params for graph in graphs], [graph.flops for graph in graphs]),
