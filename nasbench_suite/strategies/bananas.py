@@ -10,8 +10,8 @@ trained again, from 10 random architectures on, with 100 candidates.
 
 The preset `paper` has the networks of the paper; the defaults are smaller (see the surrogate
 `mlp_ensemble`, which also says what happens in a space without paths). The preset `live` reads
-features of the live network in place of paths, and `gp` is a Gaussian process on these; both find
-better cells of NAS-Bench-201 (tests/strategies/test_model_based.py). Departures: the paper
+features of the live network in place of paths, which finds better cells of NAS-Bench-201
+(tests/strategies/test_model_based.py); `gp` is a Gaussian process on these. Departures: the paper
 truncates the path encoding in spaces with thousands of paths, and here a space states which paths
 it encodes. No architecture is evaluated twice. A mutation changes one gene, and candidates come
 from the `parents` best in turn; they are fewer where most mutations were seen, and where all were,
