@@ -16,9 +16,10 @@ from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import Budget
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.files import claim, write_whole
+from nasbench_suite.reports.drawings import check_drawing
 from nasbench_suite.reports.report import report
 from nasbench_suite.reports.reproduction import reproduction_page
-from nasbench_suite.reports.strategies import check_drawing, write_strategies
+from nasbench_suite.reports.strategies import WHAT, write_strategies
 from nasbench_suite.scoring.curves import ends, failed, incumbents, reported, trained
 
 _SHOWN: Final = (
@@ -97,7 +98,7 @@ def write_report(given: argparse.Namespace) -> None:
 
 def portray_strategies(given: argparse.Namespace) -> None:
     """Write the page of strategies."""
-    check_drawing()
+    check_drawing(WHAT)
     named = given.strategies
     portraits = portray(
         claim(given.out),

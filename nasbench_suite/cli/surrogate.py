@@ -21,7 +21,9 @@ from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
 from nasbench_suite.files import claim
 from nasbench_suite.reports import surrogate as page_of_surrogate
-from nasbench_suite.reports.fidelity import check_drawing, read_fidelity, write_fidelity
+from nasbench_suite.reports.drawings import check_drawing
+from nasbench_suite.reports.fidelity import WHAT as STUDY
+from nasbench_suite.reports.fidelity import read_fidelity, write_fidelity
 from nasbench_suite.surrogates.fitted import CARD, find, read_card
 
 
@@ -112,7 +114,7 @@ def fit_surrogate(given: argparse.Namespace) -> None:
 
 def compare_rankings(given: argparse.Namespace) -> None:
     """Ask whether strategies rank on a surrogate as on the table, and write a page of it."""
-    check_drawing()
+    check_drawing(STUDY)
     strategies = STUDIED if given.strategies is None else tuple(words.names(given.strategies))
     with executor_of(given) as executor:
         found = fidelity(
@@ -185,7 +187,7 @@ def _show_tuned(found: Tuned) -> None:
 
 def report_surrogate(given: argparse.Namespace) -> None:
     """Write a page of how far a fitted surrogate can be trusted."""
-    page_of_surrogate.check_drawing()
+    check_drawing(page_of_surrogate.WHAT, page_of_surrogate.PACKAGES)
     study = None if given.fidelity is None else read_fidelity(given.fidelity)
     page = page_of_surrogate.write_surrogate(
         examine(_folder(given.surrogate)),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
-from nasbench_suite.core import Floats, MissingExtra, NotMeasured
+from nasbench_suite.core import Floats, NotMeasured
 from nasbench_suite.reports import words
-from nasbench_suite.reports.drawings import STYLE
+from nasbench_suite.reports.drawings import STYLE, check_drawing, svg_of
 from nasbench_suite.settings import at_least
 from nasbench_suite.tables.store import Table
 
@@ -33,11 +31,9 @@ def learning_curves(
         InvalidSetting: the count is not at least 1.
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("a figure", "report") from None
+    check_drawing("a figure")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     names = metrics or _accuracies(table)
     held = table.frame([table.reported]).index
@@ -59,10 +55,7 @@ def learning_curves(
             axis.set_xlabel("epoch")
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.grid(visible=True)
-        content = io.BytesIO()
-        # Without a date, so that the same curves give the same bytes.
-        figure.savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue()
+        return svg_of(figure)
 
 
 def _accuracies(table: Table) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from functools import partial
+from importlib import import_module
 from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
 
+from nasbench_suite.core import MissingExtra
 from nasbench_suite.reports import words
 from nasbench_suite.reports.figures import (
     BOXED,
@@ -64,6 +66,30 @@ _WIDTH: Final = 5.2
 """The width of a figure, in inches: that of a page's text."""
 
 Draw = Callable[[], Any]
+
+
+def check_drawing(what: str, packages: Sequence[str] = ("matplotlib",)) -> None:
+    """See that something can be drawn, before hours are spent on what it is to show.
+
+    Args:
+        what: is to be drawn, such as "the page of strategies".
+        packages: that draw it.
+
+    Raises:
+        MissingExtra: one is not installed.
+    """
+    try:
+        for name in packages:
+            import_module(name)
+    except ImportError:
+        raise MissingExtra(what, "report") from None
+
+
+def svg_of(figure: Any) -> bytes:
+    """Return a figure as SVG, without a date, so that the same figure gives the same bytes."""
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
 
 
 def drawings(summary: Summary) -> Iterator[tuple[str, bytes, bytes]]:

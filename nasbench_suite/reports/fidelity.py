@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,13 +11,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from nasbench_suite.campaigns.fidelity import Agreement
-from nasbench_suite.core import DamagedInput, DataNotFound, MissingExtra
+from nasbench_suite.core import DamagedInput, DataNotFound
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
-from nasbench_suite.reports.drawings import STYLE
+from nasbench_suite.reports.drawings import STYLE, check_drawing, svg_of
 
 PAGE: Final = "fidelity.md"
 FIGURE: Final = "fidelity.svg"
+WHAT: Final = "the page of fidelity"
+"""What a message calls it."""
 NUMBERS: Final = "agreements.json"
 """The file with what the page says, for other pages."""
 
@@ -34,18 +35,6 @@ class Study(NamedTuple):
     family: str
     strategies: int
     seeds: int
-
-
-def check_drawing() -> None:
-    """See that figures can be drawn, before hours are spent on what they are to show.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise MissingExtra("the page of fidelity", "report") from None
 
 
 def write_fidelity(
@@ -190,7 +179,7 @@ def figure(agreements: Sequence[Agreement]) -> bytes:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    check_drawing()
+    check_drawing(WHAT)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -216,7 +205,4 @@ def figure(agreements: Sequence[Agreement]) -> bytes:
             axis.grid(visible=True)
         axes[0].set_ylabel(f"τ of strategies after {last}")
         axes[-1].legend(loc="lower right", frameon=False)
-        content = io.BytesIO()
-        # Without a date, so that the same numbers give the same bytes.
-        drawing.savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue()
+        return svg_of(drawing)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from nasbench_suite.campaigns.strategies import UNLEARNED, Outcome, Panel, Portrait
-from nasbench_suite.core import MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.reports import words
+from nasbench_suite.reports.drawings import check_drawing, svg_of
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.scores import Score
 from nasbench_suite.scoring.summary import CHANCE
 
 PAGE: Final = "strategies.md"
 FIGURES: Final = "strategies"
+WHAT: Final = "the page of strategies"
+"""What a message calls it."""
 
 # Told apart by colour-blind readers, on white (Wong, Nature Methods 2011).
 _OURS: Final = "#0072b2"
@@ -25,18 +26,6 @@ _CHANCE: Final = "#666666"
 _UNLEARNED: Final = "#d55e00"
 _EARLY: Final = 0.1
 _OFF: Final = "learning switched off"
-
-
-def check_drawing() -> None:
-    """See that figures can be drawn, before hours are spent on what they are to show.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise MissingExtra("the page of strategies", "report") from None
 
 
 def write_strategies(portraits: Sequence[Portrait], folder: Path) -> Path:
@@ -127,7 +116,7 @@ def figure(portrait: Portrait) -> bytes:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    check_drawing()
+    check_drawing(WHAT)
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -139,10 +128,7 @@ def figure(portrait: Portrait) -> bytes:
             _draw(axis, portrait, panel)
         axes[0].set_ylabel(words.axis(portrait.panels[0].metric, None))
         axes[-1].legend(loc="lower right", frameon=False)
-        content = io.BytesIO()
-        # Without a date, so that the same curves give the same bytes.
-        drawing.savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue()
+        return svg_of(drawing)
 
 
 def _draw(axis: Any, portrait: Portrait, panel: Panel) -> None:

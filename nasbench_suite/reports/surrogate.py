@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from nasbench_suite.campaigns.examining import Examination, Examined
-from nasbench_suite.core import MissingExtra
 from nasbench_suite.files import alone, ask, write_whole
 from nasbench_suite.reports import words
+from nasbench_suite.reports.drawings import check_drawing
 from nasbench_suite.reports.fidelity import Study, figure
 from nasbench_suite.reports.page import own, templates
 from nasbench_suite.reports.surrogate_content import content
@@ -21,24 +21,15 @@ from nasbench_suite.reports.surrogate_figures import compact, figures, inlined
 
 PAGE: Final = "report.html"
 FIGURES: Final = "figures"
+WHAT: Final = "the page of a surrogate"
+"""What a message calls it."""
+PACKAGES: Final = ("jinja2", "matplotlib")
+"""What it is made with."""
 QUESTION: Final = "report.json"
 """The file that says which surrogate's report a folder holds."""
 
 Progress = Callable[[int, int], None]
 """Is told how many metrics are drawn, of how many."""
-
-
-def check_drawing() -> None:
-    """See that a page can be made, before anything is computed for it.
-
-    Raises:
-        MissingExtra: jinja2 or matplotlib is not installed.
-    """
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise MissingExtra("the page of a surrogate", "report") from None
 
 
 def write_surrogate(
@@ -63,7 +54,7 @@ def write_surrogate(
         OutputError: the folder holds something else, or cannot be written.
         InvalidSetting: the folder has a report of another surrogate.
     """
-    check_drawing()
+    check_drawing(WHAT, PACKAGES)
     fitted = [one for one in found.metrics if isinstance(one, Examined)]
     if progress is not None:
         progress(0, len(fitted))

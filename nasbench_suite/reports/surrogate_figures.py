@@ -6,7 +6,6 @@ the reader wants these.
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from nasbench_suite.campaigns.examining import Examined
 from nasbench_suite.core import Floats
 from nasbench_suite.reports import words
-from nasbench_suite.reports.drawings import STYLE
+from nasbench_suite.reports.drawings import STYLE, svg_of
 from nasbench_suite.surrogates.evaluate import LEVELS
 
 _INK: Final = "#1b1d20"
@@ -74,9 +73,7 @@ def _saved(draw: Callable[[Any, Examined], None], one: Examined) -> bytes:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         draw(figure.subplots(), one)
-        content = io.BytesIO()
-        figure.savefig(content, format="svg", metadata={"Date": None})
-    return compact(content.getvalue())
+        return compact(svg_of(figure))
 
 
 def _predicted(axis: Any, one: Examined) -> None:
