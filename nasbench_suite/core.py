@@ -256,6 +256,24 @@ class Protocol:
     continues: bool
     """Whether a longer training continues a shorter one, so that only the difference is paid."""
 
+    @classmethod
+    def read(cls, name: str, entry: Mapping[str, Any]) -> Protocol:
+        """Return the protocol of a name as an index or a card has it.
+
+        Raises:
+            KeyError, TypeError: an entry is missing, or of the wrong type.
+        """
+        return cls(
+            name=name,
+            description=entry["description"],
+            objective=entry["objective"],
+            epochs=tuple(entry["epochs"]),
+            seed=entry["seed"],
+            cost=entry.get("cost"),
+            report=Question(**{"epochs": None, **entry["report"]}),
+            continues=entry["continues"],
+        )
+
 
 class Proposal(NamedTuple):
     """What a strategy asks for; epochs None means the protocol's longest."""

@@ -117,17 +117,7 @@ class SurrogateBenchmark:
         """How a search may ask, by name."""
         try:
             return {
-                name: Protocol(
-                    name=name,
-                    description=entry["description"],
-                    objective=entry["objective"],
-                    epochs=tuple(entry["epochs"]),
-                    seed=entry["seed"],
-                    cost=entry.get("cost"),
-                    report=Question(**{"epochs": None, **entry["report"]}),
-                    continues=entry["continues"],
-                )
-                for name, entry in self.card["protocols"].items()
+                name: Protocol.read(name, entry) for name, entry in self.card["protocols"].items()
             }
         except (KeyError, TypeError) as error:
             raise fitted.damaged(self.folder, error) from None

@@ -55,16 +55,7 @@ class Contents:
         """The protocols of the task, by name."""
         try:
             return {
-                name: Protocol(
-                    name=name,
-                    description=entry["description"],
-                    objective=entry["objective"],
-                    epochs=tuple(entry["epochs"]),
-                    seed=entry["seed"],
-                    cost=entry.get("cost"),
-                    report=Question(**{"epochs": None, **entry["report"]}),
-                    continues=entry["continues"],
-                )
+                name: Protocol.read(name, entry)
                 for name, entry in self._task_index["protocols"].items()
             }
         except TypeError as error:
