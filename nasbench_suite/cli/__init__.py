@@ -229,13 +229,7 @@ def _add_surrogate(verb: _Verb) -> None:
         "--evaluations", type=int, default=500, metavar="N", help="of strategies: of each run (500)"
     )
     sub.add_argument("--drop-missing", action="store_true", help="leave out what has no value")
-    sub.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting of the family, or preset=NAME; may be repeated",
-    )
+    _add_set(sub, "KEY=VALUE", "a setting of the family, or preset=NAME; may be repeated")
     sub.add_argument("--out", type=Path, metavar="DIR", help="keeps every trial, and goes on there")
 
     _add_tuning(verb)
@@ -272,13 +266,7 @@ def _add_surrogate(verb: _Verb) -> None:
     sub.add_argument("--strategies", metavar="A,B,C", help="default: ten of them")
     sub.add_argument("--seeds", type=int, default=200, metavar="K", help="runs of each (200)")
     sub.add_argument("--evaluations", type=int, default=200, metavar="N", help="of each run (200)")
-    sub.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting of the family, or preset=NAME; may be repeated",
-    )
+    _add_set(sub, "KEY=VALUE", "a setting of the family, or preset=NAME; may be repeated")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_where(sub)
 
@@ -309,12 +297,8 @@ def _add_tuning(verb: _Verb) -> None:
     )
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="of everything drawn (0)")
     sub.add_argument("--drop-missing", action="store_true", help="leave out what has no value")
-    sub.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting of the family that is fixed, or preset=NAME; may be repeated",
+    _add_set(
+        sub, "KEY=VALUE", "a setting of the family that is fixed, or preset=NAME; may be repeated"
     )
     sub.add_argument(
         "--out",
@@ -325,6 +309,10 @@ def _add_tuning(verb: _Verb) -> None:
     )
 
 
+def _add_set(sub: argparse.ArgumentParser, form: str, text: str) -> None:
+    sub.add_argument("--set", action="append", default=[], metavar=form, help=text)
+
+
 def _add_training(sub: argparse.ArgumentParser) -> None:
     """Add what all trainings are asked alike."""
     sub.add_argument("--data", required=True, metavar="D", help="a name such as digits, or a path")
@@ -332,13 +320,7 @@ def _add_training(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--splits", metavar="S", help="of the data, such as whole, or a file")
     sub.add_argument("--download", action="store_true", help="allow to download the data")
     sub.add_argument("--recipe", required=True, metavar="R", help="a name such as quick, or a file")
-    sub.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a hyperparameter of the recipe; may be repeated",
-    )
+    _add_set(sub, "KEY=VALUE", "a hyperparameter of the recipe; may be repeated")
     sub.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,…")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
 
@@ -360,7 +342,7 @@ def _add_rules(sub: argparse.ArgumentParser, setting: str, text: str) -> None:
     sub.add_argument("--real-seconds", type=float, metavar="S", help="real, budget of a run")
     sub.add_argument("--workers", type=int, default=1, metavar="W", help="simulated, of a run (1)")
     sub.add_argument("--protocol", default="standard", metavar="P")
-    sub.add_argument("--set", action="append", default=[], metavar=setting, help=text)
+    _add_set(sub, setting, text)
     sub.add_argument("--out", type=Path, required=True, metavar="DIR")
     sub.add_argument(
         "--patience",

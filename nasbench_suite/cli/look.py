@@ -29,38 +29,32 @@ def list_benchmarks(given: argparse.Namespace) -> None:
         found = {f for file in (CARD, INDEX) for f in _tables(file)}
         for folder in sorted(found):
             benchmarks.check(folder)
-    for name, (folder, task) in benchmarks.names().items():
-        opened = Table.open(folder, task)
-        rows.append(
-            {
-                "benchmark": name,
-                "table": opened.name,
-                "architectures": opened.rows,
-                "covers_space": opened.covers_space,
-                "metrics": len(opened.metrics),
-                "reported": opened.reported,
-                "source": opened.source,
-                **({"checked": True} if given.check else {}),
-            }
-        )
-    for name, folder in benchmarks.predicted().items():
+    for folder, task in benchmarks.names().values():
+        table = Table.open(folder, task)
+        rows.append(_listed(table, table.rows, table.covers_space, given.check))
+    for folder in benchmarks.predicted().values():
         surrogate = SurrogateBenchmark(folder)
         if given.check:
             benchmarks.verify(surrogate)
-        rows.append(
-            {
-                "benchmark": name,
-                "table": surrogate.name,
-                "architectures": surrogate.space.size,
-                "covers_space": True,
-                "metrics": len(surrogate.metrics),
-                "reported": surrogate.reported,
-                "source": surrogate.source,
-                **({"checked": True} if given.check else {}),
-            }
-        )
+        rows.append(_listed(surrogate, surrogate.space.size, True, given.check))
     rows.sort(key=lambda row: str(row["benchmark"]))
     words.table(rows, given.json)
+
+
+def _listed(
+    opened: Table | SurrogateBenchmark, architectures: int, covers: bool, checked: bool
+) -> dict[str, Any]:
+    """Return what the list says of a benchmark."""
+    return {
+        "benchmark": opened.benchmark,
+        "table": opened.name,
+        "architectures": architectures,
+        "covers_space": covers,
+        "metrics": len(opened.metrics),
+        "reported": opened.reported,
+        "source": opened.source,
+        **({"checked": True} if checked else {}),
+    }
 
 
 def _tables(file: str) -> Iterable[Path]:
