@@ -286,11 +286,7 @@ class SurrogateBenchmark:
         model = self._models.get(predictor.folder)
         if model is None:
             model = self._models[predictor.folder] = predictor.model(self.space)
-        parts = [
-            model.predict(archs[start : start + _TOGETHER])
-            for start in range(0, max(len(archs), 1), _TOGETHER)
-        ]
-        mean, std = (np.concatenate(found) for found in zip(*parts, strict=True))
+        mean, std = model.predict_in_parts(archs, _TOGETHER)
         return mean * predictor.factor, std * predictor.factor
 
     def _drawn(self, predictor: fitted.Predictor, genes: Arch, mean: float, seed: Any) -> float:

@@ -20,7 +20,7 @@ from scipy.stats import chi2
 from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
 from nasbench_suite.campaigns.fit_recipe import FitRecipe, Predicted
-from nasbench_suite.campaigns.known import OFFICIAL
+from nasbench_suite.campaigns.known import OFFICIAL, archs_of, direction_of
 from nasbench_suite.campaigns.splitting import official_parts
 from nasbench_suite.core import Arch, Floats, Ints, InvalidSetting, NotMeasured
 from nasbench_suite.experiments.work import some
@@ -95,9 +95,9 @@ def known(table: Table, one: Predicted, parts: Parts) -> Known:
     """
     frame = table.frame([one.metric], epochs=one.epochs)
     found = Known(
-        [table.space.parse(text) for text in frame.index],
+        list(archs_of(table)),
         frame[one.metric].to_numpy(dtype=np.float64),
-        "min" if table.metrics[one.metric].direction == "min" else "max",
+        direction_of(table, one.metric),
     )
     for name, part in parts._asdict().items():
         _, values = found.of(part)

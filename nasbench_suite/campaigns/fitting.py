@@ -21,6 +21,7 @@ from nasbench_suite.benchmarks import load
 from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 from nasbench_suite.campaigns.fit_metric import Parts, fit_metric, known, noise_of, parts_of
 from nasbench_suite.campaigns.fit_recipe import FitRecipe, read_recipe
+from nasbench_suite.campaigns.known import archs_of
 from nasbench_suite.core import DataNotFound, InvalidSetting, OutputError
 from nasbench_suite.executors import Inline
 from nasbench_suite.experiments.run import VERSION
@@ -204,7 +205,7 @@ def _write_card(
     """Write where the fitted architectures lie, and the card."""
     import tomli_w
 
-    archs = [table.space.parse(text) for text in table.frame([table.reported]).index]
+    archs = archs_of(table)
     seen = fitted.Seen.of(table.space, [archs[number] for number in parts.train])
     seen.write(folder)
     names = dict.fromkeys(entry["metric"] for entry in entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +15,17 @@ from nasbench_suite.tables.store import Table
 
 OFFICIAL: Final = "official_split"
 """The metric that numbers the parts of a table's own split."""
+
+
+@lru_cache(maxsize=4)
+def archs_of(table: Table) -> tuple[Arch, ...]:
+    """Return the architectures of a table, by row."""
+    return tuple(table.space.parse(text) for text in table.frame([table.reported]).index)
+
+
+def direction_of(table: Table, metric: str) -> Direction:
+    """Return whether more of a metric is better; so it counts too where neither is."""
+    return "min" if table.metrics[metric].direction == "min" else "max"
 
 
 class Known(NamedTuple):
@@ -77,7 +89,7 @@ def known_of(
         table,
         [table.space.parse(text) for text in texts[kept]],
         values[kept, 0],
-        "min" if table.metrics[name].direction == "min" else "max",
+        direction_of(table, name),
         None if parts is None else parts[kept],
         values[kept, 1:] if extra else None,
     )

@@ -17,6 +17,7 @@ import numpy as np
 from nasbench_suite import registry
 from nasbench_suite.benchmarks import load
 from nasbench_suite.campaigns.fit_metric import deviations
+from nasbench_suite.campaigns.known import archs_of
 from nasbench_suite.core import (
     Arch,
     Budget,
@@ -119,12 +120,6 @@ class Predicted:
         """Return None: it plays no part."""
 
 
-@lru_cache(maxsize=4)
-def archs_of(table: Table) -> tuple[Arch, ...]:
-    """Return the architectures of a table, by row."""
-    return tuple(table.space.parse(text) for text in table.frame([table.reported]).index)
-
-
 def made(task: Fit | Searches) -> bytes:
     """Fit, or search, in whatever process, and return the bytes of the file."""
     content = io.BytesIO()
@@ -156,8 +151,7 @@ def _fitted(task: Fit) -> dict[str, Floats]:
                 f"{source.benchmark} have no {metric}: take a benchmark without failed trainings"
             )
         model = kind(table.space, **task.settings).fit(known, values, rng)
-        parts = [archs[start : start + _TOGETHER] for start in range(0, len(archs), _TOGETHER)]
-        return np.concatenate([model.predict(part)[0] for part in parts])
+        return model.predict_in_parts(archs, _TOGETHER)[0]
 
     longest = _longest(rules)
     seen = predicted(rules.objective, longest, rules.seed)

@@ -241,6 +241,20 @@ class Surrogate(ABC):
             mean, std = self._predict(checked, columns)
             return finite_only(mean, std * self._factor)
 
+    def predict_in_parts(self, archs: Sequence[Arch], together: int) -> tuple[Floats, Floats]:
+        """Return what `predict` does, so many architectures at once: what it holds stays small.
+
+        Raises:
+            As `predict`.
+        """
+        parts = [
+            self.predict(archs[start : start + together])
+            for start in range(0, max(len(archs), 1), together)
+        ]
+        return np.concatenate([mean for mean, _ in parts]), np.concatenate(
+            [std for _, std in parts]
+        )
+
     def _extra(self, extra: Floats | None, rows: int) -> Floats:
         """Return further columns, (rows, k); without any where none are given.
 

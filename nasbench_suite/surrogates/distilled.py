@@ -133,7 +133,7 @@ class Distilled(Surrogate):
         self._target = Target.of(y, self._target_kind, known)
         self._teacher.fit(archs, self._target.learned(y), rng)
         asked = [*archs, *self._others(archs, rng)]
-        mean, std = self._answers(asked)
+        mean, std = self._teacher.predict_in_parts(asked, _TOGETHER)
         # As far beyond what was measured as any prediction may be.
         mean = np.clip(mean, self._target.low, self._target.high)
         log = np.log(np.maximum(std, _LEAST))
@@ -153,20 +153,13 @@ class Distilled(Surrogate):
             drawn.append(arch)
         return drawn
 
-    def _answers(self, archs: Sequence[Arch]) -> tuple[Floats, Floats]:
-        parts = [
-            self._teacher.predict(archs[start : start + _TOGETHER])
-            for start in range(0, len(archs), _TOGETHER)
-        ]
-        return np.concatenate([mean for mean, _ in parts]), np.concatenate([s for _, s in parts])
-
     def teach(self, archs: Sequence[Arch]) -> tuple[Floats, Floats]:
         """Return what the teacher predicts, mean and standard deviation, (n,) each, uncalibrated.
 
         Raises:
             NotFitted: the student was not fitted but loaded, and has no teacher any more.
         """
-        mean, std = self._answers(archs)
+        mean, std = self._teacher.predict_in_parts(archs, _TOGETHER)
         return self._target.restored(mean, std)
 
     def _learn(self, x: Floats, taught: Floats, rng: np.random.Generator) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nasbench_suite import Budget, load, run
 from nasbench_suite.campaigns.fidelity import fidelity
-from nasbench_suite.campaigns.rehearsal import archs_of
+from nasbench_suite.campaigns.known import archs_of
 from nasbench_suite.core import DamagedInput, InvalidSetting, OutputError, UnknownName
 from nasbench_suite.executors import processes
 from nasbench_suite.reports.fidelity import page, read_fidelity
