@@ -27,8 +27,11 @@ largest value, or the smallest; `auto` is whichever a linear model predicts best
 # How far the edge is beyond the best, as a part of how far the median is from it: on NAS-Bench-201
 # parts from 0.25 to 2 rank within 0.003 of each other, from 100 as from 400 cells.
 _MARGIN: Final = 1.0
-# Predictions reach as far beyond what was seen as it is wide, so that no exponential overflows.
+# Predictions reach as far beyond what was seen as it is wide.
 _BEYOND: Final = 1.0
+# The least of values learned by their logarithm, as a part of the largest: as far beyond them as
+# they are apart, no exponential overflows.
+_NARROWEST: Final = 1e-100
 # Errors below this, of targets with variance 1, are rounding.
 _LEAST: Final = 1e-20
 # Of how many values the scale is chosen.
@@ -53,7 +56,8 @@ class Target(NamedTuple):
     def of(cls, y: Floats, kind: str, x: Floats) -> Self:
         """Return the change of scale for values, one of `TARGETS`.
 
-        `log` of what is not all positive is `raw`, and so is any of equal values.
+        `log` of what is not all positive, or spans a hundred powers of ten, is `raw`, and so is
+        any of equal values.
 
         Args:
             y: values in their own unit, (n,).
@@ -63,7 +67,7 @@ class Target(NamedTuple):
         candidates = {"raw": cls._of(y, 0.0, 0.0)}
         least, most, middle = float(y.min()), float(y.max()), float(np.median(y))
         if least < most:
-            if least > 0:
+            if least > _NARROWEST * most:
                 candidates["log"] = cls._of(y, 1.0, 0.0)
             # Half of all values may be equal to the best.
             for name, best, direction in (("below", most, -1.0), ("above", least, 1.0)):
