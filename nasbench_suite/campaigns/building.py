@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from nasbench_suite import registry, settings
-from nasbench_suite.campaigns.trained_table import source
+from nasbench_suite.campaigns.trained_table import lengths_of, source
 from nasbench_suite.core import (
     Arch,
     DamagedInput,
@@ -128,6 +128,7 @@ def build(
     out: Path,
     name: str | None = None,
     notes: tuple[str, ...] = (),
+    lengths: Sequence[int] = (),
     devices: str = "auto",
     executor: Executor | None = None,
     ahead: int = 8,
@@ -148,6 +149,8 @@ def build(
         out: the folder of the trainings and of the table; one that holds part of them goes on.
         name: of the table; by default `<space>_<data>`, of a path its last part.
         notes: what the card says besides, such as how the recipe was chosen.
+        lengths: epochs of training that a search may choose, beside all of the recipe's; by
+            default a third each of the next longer.
         devices: as in `training.devices`; each process takes one, by its turn.
         executor: makes the trainings; by default this process.
         ahead: how many trainings are submitted ahead of what has ended.
@@ -172,6 +175,7 @@ def build(
             f"{data.name} leaves no images to validate, and of those is what a search sees: split "
             "it in another way"
         )
+    chosen = lengths_of(recipe, lengths)
     plan = Plan(
         space.name,
         data.name,
@@ -223,6 +227,7 @@ def build(
             name=name or f"{space.name}_{images.name}",
             folder=kept,
             notes=notes,
+            lengths=chosen,
             canonical=plan.archs != "all",
         )
         return write(made, out / _TABLE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.stats import kendalltau
 
-from nasbench_suite.core import DamagedInput, Floats, Metric
+from nasbench_suite.core import DamagedInput, Floats, InvalidSetting, Metric
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.source import Column, Curve, Source, Task, single_run_protocols
 from nasbench_suite.training.recipes import Recipe
@@ -43,6 +43,7 @@ def source(
     name: str,
     folder: Path,
     notes: Sequence[str],
+    lengths: Sequence[int],
     canonical: bool,
 ) -> Source:
     """Return the table of trainings.
@@ -55,6 +56,7 @@ def source(
         name: the table's.
         folder: where the files of the trainings lie.
         notes: what the card says besides.
+        lengths: of training that a search may choose, ascending, as `lengths_of` returns them.
         canonical: whether each training stands for all architectures of its form.
 
     Raises:
@@ -78,7 +80,6 @@ def source(
         raise DamagedInput(f"all trainings failed, the first: {kept[0].failure}: nothing is packed")
     graphs = [skeleton(space, arch, recipe, **images.form) for arch in archs]
     origin = f"{name}: recipe {recipe.name} on {images.name}"
-    lengths = _lengths(recipe)
     columns = [
         Column(
             images.name,
@@ -124,7 +125,7 @@ def source(
         metrics=[*_metrics(recipe, images), _SECONDS, *_COUNTS],
         columns=columns,
         curves=[Curve(images.name, metric, values, origin) for metric, values in curves.items()],
-        protocols=single_run_protocols(lengths, continues=True),
+        protocols=single_run_protocols(list(lengths), continues=True),
         licence="Apache-2.0",
         citations=("nasbench_suite: a table of the suite's own trainings.",),
         inputs=[{"file": folder.name, "path": str(folder), "licence": "Apache-2.0"}],
@@ -167,8 +168,27 @@ def _metrics(recipe: Recipe, images: Images) -> list[Metric]:
     ]
 
 
-def _lengths(recipe: Recipe) -> list[int]:
-    """Return the training lengths that a search may choose, ascending: networks are judged then."""
+def lengths_of(recipe: Recipe, asked: Sequence[int] = ()) -> list[int]:
+    """Return the training lengths that a search may choose, ascending: networks are judged then.
+
+    Args:
+        recipe: of the trainings.
+        asked: these, and the whole of the training; by default a third each of the next longer.
+
+    Raises:
+        InvalidSetting: networks are not judged after as many epochs.
+    """
+    for length in asked:
+        if not 1 <= length <= recipe.epochs or (
+            length % recipe.eval_every and length != recipe.epochs
+        ):
+            raise InvalidSetting(
+                f"a training of {length:,} epochs is none that a search could choose: recipe "
+                f"{recipe.name} trains for {recipe.epochs:,} and judges networks every "
+                f"{recipe.eval_every:,}"
+            )
+    if asked:
+        return sorted({*asked, recipe.epochs})
     found = [recipe.epochs]
     while shorter := found[0] // _STEP // recipe.eval_every * recipe.eval_every:
         found.insert(0, shorter)

@@ -186,6 +186,11 @@ def _add_train(verb: _Verb) -> None:
     sub.add_argument(
         "--note", action="append", default=[], metavar="TEXT", help="for the card; may be repeated"
     )
+    sub.add_argument(
+        "--lengths",
+        metavar="N,N",
+        help="epochs that a search may choose, beside all; default: a third each of the next",
+    )
     _add_training(sub)
     _add_where(sub)
 

@@ -18,7 +18,6 @@ from nasbench_suite.campaigns.tuned import Judgement, Tuned
 from nasbench_suite.campaigns.tuning import SETTINGS, tune
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
-from nasbench_suite.core import InvalidSetting
 from nasbench_suite.files import claim
 from nasbench_suite.reports import surrogate as page_of_surrogate
 from nasbench_suite.reports.drawings import check_drawing
@@ -33,7 +32,7 @@ def evaluate(given: argparse.Namespace) -> None:
         given.family,
         given.table,
         given.metric,
-        train=_sizes(given.train),
+        train=words.integers(given.train, "--train"),
         trials=given.trials,
         splitting=Splitting(
             kind=given.split,
@@ -122,7 +121,7 @@ def compare_rankings(given: argparse.Namespace) -> None:
             out=claim(given.out),
             family=given.family,
             settings=words.settings(given.set, None, given.family).get(given.family),
-            train=_sizes(given.train),
+            train=words.integers(given.train, "--train"),
             trials=given.trials,
             strategies=strategies,
             seeds=given.seeds,
@@ -210,20 +209,6 @@ def _folder(named: str) -> Path:
 
 def _short(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
-
-
-def _sizes(text: str) -> list[int]:
-    """Return the training sizes of a list with commas.
-
-    Raises:
-        InvalidSetting: one is no whole number.
-    """
-    try:
-        return [int(word) for word in words.names(text)]
-    except ValueError:
-        raise InvalidSetting(
-            f"--train {text!r}: write whole numbers with commas, such as 100,400,1000"
-        ) from None
 
 
 def _show(rows: Sequence[Judged]) -> None:

@@ -64,6 +64,7 @@ def build_table(given: argparse.Namespace) -> None:
             out=given.out,
             name=given.name,
             notes=tuple(given.note),
+            lengths=words.integers(given.lengths, "--lengths") if given.lengths else (),
             devices=given.device,
             executor=executor,
             # Two for each process, so that none waits for the next.

@@ -21,6 +21,20 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in found if name.strip()]
 
 
+def integers(text: str, option: str) -> list[int]:
+    """Return the numbers of a list with commas that was given to an option.
+
+    Raises:
+        InvalidSetting: one is no whole number.
+    """
+    try:
+        return [int(word) for word in names(text)]
+    except ValueError:
+        raise InvalidSetting(
+            f"{option} {text!r}: write whole numbers with commas, such as 4,12,36"
+        ) from None
+
+
 def architecture(text: str, space: Space) -> str | int | list[int]:
     """Return a string of the space as it is, an index for a number, genes for several numbers.
 

@@ -123,6 +123,19 @@ class TestTable:
             assert text in card
         assert str(built) not in card
 
+    def test_it_is_packed_with_other_lengths(self, built):
+        shutil.copytree(built, out := built.parent / "other")
+        shutil.rmtree(out / "table")
+        with pytest.raises(InvalidSetting, match="4 epochs"):
+            made(out, lengths=(4,))
+        table = Table.open(made(out, lengths=(2,)))
+        assert table.protocol("multi_fidelity").epochs == (2, 3)
+        text = table.frame(["val_accuracy"]).index[0]
+        assert (
+            table.query(text, "val_accuracy", epochs=2, seed=0)
+            == table.curve(text, "val_accuracy", seed=0)[1]
+        )
+
     def test_it_is_packed_again_to_the_same_bytes(self, built):
         before = {path.name: path.read_bytes() for path in (built / "table").iterdir()}
         made(built, name="small", notes=("chosen for a test",))
@@ -221,7 +234,15 @@ class TestChoice:
     )
     def test_lengths_are_those_at_which_networks_are_judged(self, epochs, every, lengths):
         given = recipe("quick", {"epochs": epochs, "eval_every": every})
-        assert trained_table._lengths(given) == lengths
+        assert trained_table.lengths_of(given) == lengths
+
+    def test_lengths_can_be_asked(self):
+        given = recipe("quick", {"epochs": 12, "eval_every": 2})
+        assert trained_table.lengths_of(given, (8, 2, 4)) == [2, 4, 8, 12]
+        assert trained_table.lengths_of(given, (12,)) == [12]
+        for epochs in (0, 3, 13, -2):
+            with pytest.raises(InvalidSetting, match="every 2"):
+                trained_table.lengths_of(given, (4, epochs))
 
     def test_canonical_is_one_of_each_form(self):
         found = building._architectures(SPACE, plan(archs="canonical"))

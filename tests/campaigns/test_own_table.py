@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from nasbench_suite import load
+from nasbench_suite import Budget, load, run
 from nasbench_suite.campaigns.trained_table import machine
+from nasbench_suite.scoring.curves import reported
+from nasbench_suite.scoring.intervals import mean_interval
 from nasbench_suite.tables.card import read_card
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
@@ -69,6 +71,31 @@ def test_its_networks_differ_by_more_than_chance(card):
 def test_the_recipe_is_still_the_one_it_was_made_by(card):
     quick = recipe("quick")
     assert card["lists"]["recipe"] == [f"{key} = {value}" for key, value in quick.values().items()]
+
+
+def test_stopping_early_pays(table):
+    """At equal epochs spent, beside random search, which trains each network to the end."""
+    seeds, budget = 500, Budget(epochs=1200)
+
+    def reached(strategy, settings=None):
+        runs = (
+            run(
+                strategy,
+                table,
+                budget=budget,
+                seed=seed,
+                protocol="multi_fidelity",
+                settings=settings,
+            )
+            for seed in range(seeds)
+        )
+        return np.array([reported(found, table)[-1] for found in runs])
+
+    chance = reached("random_search")
+    for strategy in ("hyperband", "bohb"):
+        found = reached(strategy, {"eta": 2.0})
+        _, _, low, _ = mean_interval(found - chance)
+        assert low > 0
 
 
 def test_three_cells_train_to_what_the_table_says(table, card, one_thread):
