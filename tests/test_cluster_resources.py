@@ -141,7 +141,8 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def serial(one_thread, tmp_path_factory):
-    from nasbench_suite.campaigns.building import Data, build
+    from nasbench_suite.campaigns.building import build
+    from nasbench_suite.training.jobs import Data
     from nasbench_suite.training.recipes import recipe
 
     out = tmp_path_factory.mktemp("serial") / "out"

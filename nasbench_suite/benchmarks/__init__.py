@@ -1,7 +1,8 @@
 """One question over table, surrogate and live training.
 
 A benchmark is anything that can be asked about the architectures of one space on one task; its
-id is `space/task`, such as `nasbench201/cifar10`. A `Table` is one, and a `SurrogateBenchmark`.
+id is `space/task`, such as `nasbench201/cifar10`. A `Table` is one, and a `SurrogateBenchmark`, and
+a `LiveBenchmark`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, overload
 
 from nasbench_suite import core, resources
-from nasbench_suite.core import DamagedTable, UnknownName
+from nasbench_suite.core import DamagedTable, InvalidSetting, UnknownName
 from nasbench_suite.settings import one_of
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.card import read_card, sha256
@@ -20,10 +21,11 @@ from nasbench_suite.tables.store import Table
 
 if TYPE_CHECKING:
     # Looking up needs nothing of what predicts, and does not wait for its import.
+    from nasbench_suite.benchmarks.live import Live, LiveBenchmark
     from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 
-Source: TypeAlias = Literal["auto", "table", "surrogate"]
-SOURCES: Final = ("auto", "table", "surrogate")
+Source: TypeAlias = Literal["auto", "table", "surrogate", "live"]
+SOURCES: Final = ("auto", "table", "surrogate", "live")
 
 
 class Benchmark(Protocol):
@@ -122,21 +124,37 @@ def load(benchmark: str, source: Literal["table"]) -> Table: ...
 @overload
 def load(benchmark: str, source: Literal["surrogate"]) -> SurrogateBenchmark: ...
 @overload
-def load(benchmark: str, source: Source = "auto") -> Table | SurrogateBenchmark: ...
-def load(benchmark: str, source: Source = "auto") -> Table | SurrogateBenchmark:
+def load(benchmark: str, source: Literal["live"], live: Live | None = None) -> LiveBenchmark: ...
+@overload
+def load(benchmark: str, source: Literal["auto"] = "auto") -> Table | SurrogateBenchmark: ...
+@overload
+def load(
+    benchmark: str, source: Source, live: Live | None = None
+) -> Table | SurrogateBenchmark | LiveBenchmark: ...
+def load(
+    benchmark: str, source: Source = "auto", live: Live | None = None
+) -> Table | SurrogateBenchmark | LiveBenchmark:
     """Return a benchmark by its id, such as `nasbench201/cifar10`.
 
     Args:
         benchmark: `space/task`.
-        source: `"table"`, `"surrogate"`, or `"auto"`: the table where it covers its space, else the
-            surrogate if one was fitted, else the table, to be looked up.
+        source: `"table"`, `"surrogate"`, `"live"`, which trains what it is asked, or `"auto"`: the
+            table where it covers its space, else the surrogate if one was fitted, else the table,
+            to be looked up.
+        live: how a live benchmark trains; by default by the recipe `quick`, on the images that the
+            task names.
 
     Raises:
-        InvalidSetting: there is no such source.
+        InvalidSetting: there is no such source, or `live` is said of another.
+        MissingExtra: live, and torch is not installed.
         UnknownName: there is none of this id; near misses are named.
         DamagedTable, DamagedInput, DataNotFound: its files are damaged or missing.
     """
     one_of("source", source, SOURCES)
+    if source == "live":
+        return _live(benchmark, live)
+    if live is not None:
+        raise InvalidSetting(f"how to train is said of a benchmark from {source}: ask for live")
     table = None if source == "surrogate" else _table(benchmark)
     if table is not None and (source == "table" or table.covers_space):
         return table
@@ -149,6 +167,15 @@ def load(benchmark: str, source: Source = "auto") -> Table | SurrogateBenchmark:
         return table
     known = {} if source == "surrogate" else names()
     raise UnknownName("benchmark", benchmark, {*known, *(() if source == "table" else predicted())})
+
+
+def _live(benchmark: str, live: Live | None) -> LiveBenchmark:
+    from nasbench_suite.benchmarks.live import Live, LiveBenchmark
+
+    space, _, task = benchmark.partition("/")
+    if not task:
+        raise UnknownName("live benchmark", benchmark, {"nasbench201/digits", "darts/cifar10"})
+    return LiveBenchmark(space, task, live or Live())
 
 
 def _surrogate(benchmark: str) -> Path | None:

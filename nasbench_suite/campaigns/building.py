@@ -7,40 +7,27 @@ same question asked again of the same folder makes only the trainings that are m
 
 from __future__ import annotations
 
-import multiprocessing
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from nasbench_suite import registry, settings
 from nasbench_suite.campaigns.trained_table import lengths_of, source
-from nasbench_suite.core import (
-    Arch,
-    DamagedInput,
-    FailedRuns,
-    FaultyStrategy,
-    InvalidSetting,
-    NasbenchError,
-    raised,
-)
+from nasbench_suite.core import Arch, FaultyStrategy, InvalidSetting
 from nasbench_suite.executors import Inline
 from nasbench_suite.experiments.work import outcomes
-from nasbench_suite.files import alone, ask, write_whole
+from nasbench_suite.files import alone, ask
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.pack import write
 from nasbench_suite.training import trained
+from nasbench_suite.training.jobs import Data, Job, keep, path_of, read, train_one
 from nasbench_suite.training.recipes import Recipe
 from nasbench_suite.training.skeleton import skeleton
-
-if TYPE_CHECKING:
-    from nasbench_suite.training.data.images import Images
 
 FILE: Final = "build.json"
 _FORMAT: Final = "nasbench-build-1"
@@ -51,25 +38,6 @@ _PATIENCE: Final = 24 * 3600.0
 _MOST: Final = 10**6
 MOST_SEEDS: Final = 1000
 """How many trainings of an architecture can be asked for."""
-
-
-class Data(NamedTuple):
-    """Images, as any process can load them."""
-
-    name: str
-    folder: Path | None = None
-    splits: str | Path | None = None
-
-    def load(self) -> Images:
-        """Return them; of downloads only what is there already is read."""
-        return _loaded(self)
-
-
-@lru_cache(maxsize=1)
-def _loaded(data: Data) -> Images:
-    from nasbench_suite.training import load
-
-    return load(data.name, folder=data.folder, splits=data.splits)
 
 
 @dataclass(frozen=True)
@@ -87,29 +55,6 @@ class Plan:
     repeat: int
     """So many of the architectures have `repeats` seeds."""
     repeats: int
-
-
-class Job(NamedTuple):
-    """A training to be made, as any process can be told of it."""
-
-    space: str
-    arch: Arch
-    seed: int
-    data: Data
-    data_sha256: str
-    recipe: Recipe
-    devices: str
-    checkpoints: Path
-    """The folder for what is under way, as every process that trains sees it."""
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file that the training goes on from, once it is there."""
-        space: Space = registry.load("spaces", self.space)
-        return self.checkpoints / f"{space.index(self.arch)}-{self.seed}.npz"
-
-    def __str__(self) -> str:
-        return f"{registry.load('spaces', self.space).format(self.arch)}, seed {self.seed}"
 
 
 Progress = Callable[[int, int, int], None]
@@ -233,64 +178,6 @@ def build(
         return write(made, out / _TABLE)
 
 
-def train_one(job: Job) -> str:
-    """Make a training in whatever process, and return its file's text.
-
-    Its checkpoint stays until `keep` has that text on disk.
-
-    Raises:
-        DamagedInput: the data here are not those that are asked for.
-        OutputError: the checkpoint cannot be written.
-        FailedRuns: the system failed something else that the training needs of it.
-    """
-    from nasbench_suite.training import train
-    from nasbench_suite.training.devices import devices
-
-    space: Space = registry.load("spaces", job.space)
-    places = devices(job.devices)
-    device = str(places[_turn() % len(places)])
-    try:
-        images = job.data.load()
-        if images.digest != job.data_sha256:
-            raise DamagedInput(
-                f"the data {job.data.name} differ between machines: give all of them the same files"
-            )
-        done = train(
-            job.arch,
-            space,
-            images,
-            job.recipe,
-            seed=job.seed,
-            device=device,
-            checkpoint=job.checkpoint,
-        )
-    except NasbenchError:
-        raise
-    except Exception as error:
-        # What a network can do wrong is told in its training: this is the machine's fault, or ours,
-        # and must not be written down as the network's.
-        raise FailedRuns(
-            f"{job} stopped, not by its own fault: {raised(error)}: mend that, and ask again"
-        ) from None
-    return trained.to_json(done, space.format(job.arch))
-
-
-def keep(path: Path, text: str, job: Job) -> None:
-    """Write the file of a training that ended; only then is its checkpoint of no more use.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    write_whole(path, text)
-    job.checkpoint.unlink(missing_ok=True)
-
-
-def _turn() -> int:
-    """Return which of the processes of a pool this one is, counted from 0."""
-    number = re.search(r"\d+$", multiprocessing.current_process().name)
-    return int(number[0]) - 1 if number else 0
-
-
 def _architectures(space: Space, plan: Plan) -> list[Arch]:
     """Return what is trained, in the order of the space.
 
@@ -332,30 +219,3 @@ def _trainings(listed: list[Arch], plan: Plan) -> Iterator[tuple[Arch, int]]:
     for seed in range(plan.repeats if plan.repeat else plan.seeds):
         for place in order[: len(listed) if seed < plan.seeds else plan.repeat]:
             yield listed[place], seed
-
-
-def path_of(out: Path, space: Space, job: Job) -> Path:
-    """Return the file of a training in a folder."""
-    return out / f"{space.index(job.arch):06d}-{job.seed}.json"
-
-
-def read(path: Path, space: Space, job: Job) -> trained.Training:
-    """Return the training of a file, which is that of a job.
-
-    Raises:
-        DamagedInput: it holds none.
-        InvalidSetting: it holds another one, such as a file from another folder.
-    """
-    # Bytes that are no text are no JSON either.
-    found = trained.from_json(path.read_text("utf-8", "replace"), space, str(path))
-    if (found.arch, found.seed) != (job.arch, job.seed):
-        raise InvalidSetting(
-            f"{path} is of {space.format(found.arch)}, seed {found.seed}, and not of {job}: remove "
-            "it, and it is made again"
-        )
-    asked = {"recipe_sha256": job.recipe.digest, "data_sha256": job.data_sha256}
-    # Of a training of which nothing came back nothing else is known.
-    known = found.record or found.failure is None
-    if known and any(found.record.get(key) != value for key, value in asked.items()):
-        raise InvalidSetting(f"{path} is of another recipe or other data: name another folder")
-    return found

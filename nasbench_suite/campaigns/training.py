@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nasbench_suite import settings
-from nasbench_suite.campaigns.building import MOST_SEEDS, Data, Job, keep, path_of, read, train_one
+from nasbench_suite.campaigns.building import MOST_SEEDS
 from nasbench_suite.core import Arch, InvalidArchitecture
 from nasbench_suite.files import alone
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.training import trained
+from nasbench_suite.training.jobs import Data, Job, keep, path_of, read, train_one
 from nasbench_suite.training.recipes import Recipe
 from nasbench_suite.training.skeleton import connected, skeleton
 

@@ -352,10 +352,26 @@ def _add_rules(sub: argparse.ArgumentParser, setting: str, text: str) -> None:
     sub.add_argument(
         "--patience",
         type=float,
-        default=3600.0,
         metavar="S",
-        help="real seconds without the end of any run after which runs count as hanging (3600)",
+        help="real seconds without the end of any run after which runs count as hanging (3600, "
+        "or a day where they train)",
     )
+    sub.add_argument(
+        "--source",
+        choices=("auto", "table", "surrogate", "live"),
+        default="auto",
+        help="the table where it covers its space, else what was fitted to it (default); one of "
+        "these; or live: every architecture is trained for real",
+    )
+    live = sub.add_argument_group("with --source live")
+    live.add_argument("--recipe", metavar="R", help="a name, or a .toml of your own (quick)")
+    live.add_argument(
+        "--recipe-set", action="append", default=[], metavar="KEY=VALUE", help="changes it"
+    )
+    live.add_argument("--data", metavar="D", help="default: what the benchmark's name says")
+    live.add_argument("--folder", type=Path, metavar="DIR", help="of the data's files")
+    live.add_argument("--splits", metavar="FILE", help="how NAS-Bench-201 split the data")
+    live.add_argument("--device", metavar="D", help="auto (default), cpu, cuda, cuda:0, ...")
 
 
 class _Version(argparse.Action):

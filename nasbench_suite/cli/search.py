@@ -12,7 +12,7 @@ from nasbench_suite import registry
 from nasbench_suite.campaigns.reproduction import reproduce
 from nasbench_suite.campaigns.strategies import portray
 from nasbench_suite.cli import words
-from nasbench_suite.cli.where import executor_of
+from nasbench_suite.cli.where import executor_of, live_of
 from nasbench_suite.core import Budget
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.files import claim, write_whole
@@ -77,7 +77,9 @@ def run_once(given: argparse.Namespace) -> None:
 def compare_strategies(given: argparse.Namespace) -> None:
     """Compare strategies, and write the report."""
     strategies = words.names(given.strategies)
-    with executor_of(given) as executor:
+    with executor_of(
+        given, (given.device or "auto") if given.source == "live" else "cpu"
+    ) as executor:
         experiment = compare(
             given.benchmarks,
             strategies,
@@ -138,6 +140,8 @@ def _rules(given: argparse.Namespace) -> dict[str, Any]:
         "protocol": given.protocol,
         "workers": given.workers,
         "out": given.out,
+        "source": given.source,
+        "live": live_of(given),
     }
 
 

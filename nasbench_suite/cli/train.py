@@ -6,11 +6,12 @@ import argparse
 from typing import Any
 
 from nasbench_suite import registry
-from nasbench_suite.campaigns.building import Data, build
+from nasbench_suite.campaigns.building import build
 from nasbench_suite.campaigns.training import train_seeds
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.spaces.base import Space
+from nasbench_suite.training.jobs import Data
 from nasbench_suite.training.recipes import Recipe, recipe
 
 

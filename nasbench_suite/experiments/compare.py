@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from nasbench_suite import benchmarks as source
+from nasbench_suite import benchmarks as answers
 from nasbench_suite import registry
+from nasbench_suite.benchmarks import Source
 from nasbench_suite.core import (
     Budget,
     BudgetTooSmall,
@@ -34,8 +35,13 @@ from nasbench_suite.files import write_whole
 from nasbench_suite.registry import Named
 from nasbench_suite.settings import at_least, between
 
+if TYPE_CHECKING:
+    from nasbench_suite.benchmarks.live import Live
+
 PATIENCE: Final = 3600.0
 """The seconds for which no run may end before those under way count as hanging."""
+LIVE_PATIENCE: Final = 24 * 3600.0
+"""The same where runs train."""
 _LONGEST: Final = 1e9
 _MOST: Final = 1_000_000
 """How many seeds may be asked for: more are a slip of the hand."""
@@ -52,8 +58,10 @@ def compare(
     settings: Mapping[str, Mapping[str, Any] | str] | None = None,
     workers: int = 1,
     executor: Executor | None = None,
-    patience: float = PATIENCE,
+    patience: float | None = None,
     progress: Callable[[int, int], None] | None = None,
+    source: Source = "auto",
+    live: Live | None = None,
 ) -> Experiment:
     """Run every strategy on every benchmark with every seed, and leave the logs in `out`.
 
@@ -72,9 +80,11 @@ def compare(
         executor: where runs are made; see `executors`. Left out, it is this process, or, for a
             strategy in a user's file, another one, which cannot take this one with it.
         patience: if no run ends for so many real seconds, those under way count as hanging, and
-            no further one of their strategies is tried. A strategy that hangs in this very process
-            cannot be noticed.
+            no further one of their strategies is tried: an hour, or a day where runs train. A
+            strategy that hangs in this very process cannot be noticed.
         progress: called with the runs done and the runs in all, before the first and after each.
+        source: where answers come from, as in `load`.
+        live: how a live benchmark trains. Trainings are kept in `out`, and none is made twice.
 
     Raises:
         UnknownName, InvalidSetting: something is asked for that is not there.
@@ -89,12 +99,16 @@ def compare(
     _check_names(benchmarks, strategies, settings)
     _check_surroundings(out, executor)
     at_least("workers", workers, 1)
+    if patience is None:
+        patience = LIVE_PATIENCE if source == "live" else PATIENCE
     between("patience", patience, 0, _LONGEST)
     own_code = [name for name in strategies if registry.is_file(name)]
     _check_folders(own_code)
-    loaded = {name: source.load(name) for name in benchmarks}
+    if source == "live":
+        live = live or _live()
+    loaded = {name: answers.load(name, source, live) for name in benchmarks}
     for benchmark in loaded.values():
-        source.verify(benchmark)
+        answers.verify(benchmark)
     with _where(executor, own_code=bool(own_code)) as pool:
         named: dict[str, Named] = {}
         complete: dict[str, dict[str, Any]] = {}
@@ -102,7 +116,9 @@ def compare(
             for strategy in strategies:
                 asked = protocol, budget, strategy, settings.get(strategy)
                 if strategy in own_code:
-                    found, own = elsewhere(pool, patience, strategy, examine, name, *asked)
+                    found, own = elsewhere(
+                        pool, patience, strategy, examine, name, source, live, *asked
+                    )
                 else:
                     _, found, own = prepare(benchmark, *asked)
                 named[found.name], complete[found.name] = found, own
@@ -118,6 +134,8 @@ def compare(
             workers=workers,
             protocol=protocol,
             data={name: benchmark.data for name, benchmark in loaded.items()},
+            source=source,
+            live=live,
         )
         experiment.check_folder()
         tasks = _tasks(experiment, {name: found.address for name, found in named.items()})
@@ -140,7 +158,11 @@ def _carry_out(
     """
     todo = [task for task in tasks if not _path(experiment, task).exists()]
     done = len(tasks) - len(todo)
-    _check_budget(todo, pool, patience)
+    if experiment.live is None:
+        _check_budget(todo, pool, patience)
+    elif not (experiment.folder / FILE).is_file():
+        # Trainings come before the first run is whole, and must not lie there unexplained.
+        write_whole(experiment.folder / FILE, experiment.to_json())
     if progress is not None:
         progress(done, len(tasks))
     failed = []
@@ -197,11 +219,19 @@ def _tasks(experiment: Experiment, addresses: Mapping[str, str]) -> list[Task]:
             budget=experiment.budget,
             workers=experiment.workers,
             protocol=experiment.protocol,
+            source=experiment.source,
+            live=experiment.live_of(benchmark),
         )
         for seed in experiment.seeds
         for benchmark in experiment.benchmarks
         for strategy, settings in experiment.strategies.items()
     ]
+
+
+def _live() -> Live:
+    from nasbench_suite.benchmarks.live import Live
+
+    return Live()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ DIR/experiment.json                              what is asked
 DIR/runs/<space>/<task>/<strategy>/<seed>.jsonl  one finished run a file
 DIR/overhead.jsonl                               the real seconds that strategies took, a line
 a run; the rest is the same bytes each time
+DIR/trainings/<space>/<task>/                    what a live benchmark trained
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nasbench_suite import benchmarks as source
-from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.benchmarks import Benchmark, Source
 from nasbench_suite.core import (
     Budget,
     DamagedInput,
@@ -33,9 +34,14 @@ from nasbench_suite.experiments.run import VERSION, check_seed
 from nasbench_suite.files import PART
 from nasbench_suite.settings import at_least
 
+if TYPE_CHECKING:
+    # Training is loaded by whoever asks for it.
+    from nasbench_suite.benchmarks.live import Live
+
 FORMAT: Final = "nasbench-experiment-2"
 FILE: Final = "experiment.json"
 OVERHEAD: Final = "overhead.jsonl"
+TRAININGS: Final = "trainings"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class Experiment:
     data: Mapping[str, str]
     """The sha256 of what answers, by benchmark."""
     version: str = VERSION
+    source: Source = "auto"
+    """Where answers come from."""
+    live: Live | None = None
+    """How a live benchmark trains, without where trainings are kept: that is this folder."""
 
     @cached_property
     def loaded(self) -> dict[str, Benchmark]:
@@ -65,7 +75,9 @@ class Experiment:
         Raises:
             DamagedTable: one is not of the data that the experiment ran on.
         """
-        found: dict[str, Benchmark] = {name: source.load(name) for name in self.benchmarks}
+        found: dict[str, Benchmark] = {
+            name: source.load(name, self.source, self.live_of(name)) for name in self.benchmarks
+        }
         for name, benchmark in found.items():
             if benchmark.data != self.data[name]:
                 raise DamagedTable(
@@ -74,6 +86,12 @@ class Experiment:
                     "bring back that version, or compare again in another folder"
                 )
         return found
+
+    def live_of(self, benchmark: str) -> Live | None:
+        """Return how a live benchmark trains, and where it keeps trainings; None of others."""
+        if self.live is None:
+            return None
+        return replace(self.live, folder=self.folder / TRAININGS / benchmark)
 
     def path(self, benchmark: str, strategy: str, seed: int) -> Path:
         """Return where the log of a run lies."""
@@ -165,6 +183,12 @@ class Experiment:
         # As it was written before there were budgets in epochs: the same question, the same bytes.
         if self.budget.epochs is None:
             del fields["budget"]["epochs"]
+        # So it is with sources.
+        if self.source == "auto":
+            del fields["source"]
+        del fields["live"]
+        if self.live is not None:
+            fields["live"] = _told(self.live)
         return json.dumps(fields, indent=2) + "\n"
 
     def check_folder(self) -> None:
@@ -185,6 +209,36 @@ class Experiment:
             self.folder.is_dir() and all(map(_is_part, self.folder.iterdir()))
         ):
             raise OutputError(f"{self.folder} holds something else: name another folder")
+
+
+def _told(live: Live) -> dict[str, Any]:
+    """Return how a benchmark trains as JSON can hold it."""
+    data = live.data
+    return {
+        "recipe": {"name": live.recipe.name, **live.recipe.values()},
+        "data": None
+        if data is None
+        else [data.name, *(None if path is None else str(path) for path in data[1:])],
+        "device": live.device,
+    }
+
+
+def _live(fields: Mapping[str, Any]) -> Live:
+    """Return how a benchmark trains of what `_told` returned.
+
+    Raises:
+        KeyError, TypeError, InvalidSetting: it is no such thing.
+    """
+    from nasbench_suite.benchmarks.live import Live
+    from nasbench_suite.training.jobs import Data
+    from nasbench_suite.training.recipes import restored
+
+    data = fields["data"]
+    return Live(
+        recipe=restored(fields["recipe"]),
+        data=None if data is None else Data(data[0], data[1] and Path(data[1]), data[2]),
+        device=str(fields["device"]),
+    )
 
 
 def _difference(text: str, asked: Experiment) -> str:
@@ -232,6 +286,8 @@ def _experiment(folder: Path, fields: dict[str, Any]) -> Experiment:
     benchmarks = fields["benchmarks"] = tuple(fields["benchmarks"])
     strategies, code, data = fields["strategies"], fields["code"], fields["data"]
     at_least("workers", fields["workers"], 1)
+    if "live" in fields:
+        fields["live"] = _live(fields["live"])
     for name, texts in (
         ("benchmarks", benchmarks),
         ("data", [*data, *data.values()]),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from nasbench_suite import benchmarks as source
-from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.benchmarks import Benchmark, Source
 from nasbench_suite.core import (
     Budget,
     DamagedTable,
@@ -21,6 +21,9 @@ from nasbench_suite.experiments import log
 from nasbench_suite.experiments.run import prepare, run
 from nasbench_suite.experiments.work import Outcome, outcomes, some
 from nasbench_suite.registry import Named
+
+if TYPE_CHECKING:
+    from nasbench_suite.benchmarks.live import Live
 
 T = TypeVar("T")
 
@@ -41,6 +44,8 @@ class Task(NamedTuple):
     budget: Budget
     workers: int
     protocol: str
+    source: Source = "auto"
+    live: Live | None = None
 
     def __str__(self) -> str:
         return f"{self.strategy} on {self.benchmark}, seed {self.seed}"
@@ -54,7 +59,7 @@ def make(task: Task) -> tuple[str, float]:
         FaultyStrategy, InvalidArchitecture, InvalidSetting: see `run`. Nothing else is raised,
             since another process could not be told of it.
     """
-    benchmark = _loaded(task.benchmark, task.data)
+    benchmark = _loaded(task.benchmark, task.data, task.source, task.live)
     if benchmark.data != task.data:
         raise DamagedTable(
             f"the data of {task.benchmark} differ between machines (sha256 {task.data[:12]}… and "
@@ -83,17 +88,24 @@ def make(task: Task) -> tuple[str, float]:
 
 
 def examine(
-    benchmark: str, protocol: str, budget: Budget, strategy: str, settings: Any
+    benchmark: str,
+    where: Source,
+    live: Live | None,
+    protocol: str,
+    budget: Budget,
+    strategy: str,
+    settings: Any,
 ) -> tuple[Named, dict[str, Any]]:
     """Return a strategy in a user's file, without its class, and its settings; see `prepare`."""
-    _, named, complete = prepare(source.load(benchmark), protocol, budget, strategy, settings)
+    loaded = source.load(benchmark, where, live)
+    _, named, complete = prepare(loaded, protocol, budget, strategy, settings)
     return named._replace(kind=object), complete
 
 
 @lru_cache(maxsize=16)
-def _loaded(benchmark: str, data: str) -> Benchmark:
+def _loaded(benchmark: str, data: str, where: Source, live: Live | None) -> Benchmark:
     """Return a benchmark that stays open for the next run in this process, while data are these."""
-    return source.load(benchmark)
+    return source.load(benchmark, where, live)
 
 
 def elsewhere(

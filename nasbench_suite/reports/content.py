@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, Final
 
 from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.benchmarks.live import LiveBenchmark
 from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 from nasbench_suite.reports import words
 from nasbench_suite.reports.figures import series
@@ -117,6 +118,8 @@ def _measured(
 ) -> str:
     if benchmark.source == "surrogate":
         which = "predicted" if seed == "mean" else f"predicted, with the noise of training {seed}"
+    elif benchmark.source == "live":
+        which = f"trained, from seed {seed}"
     else:
         which = "mean of the trainings measured" if seed == "mean" else f"training {seed}"
     return f"{words.spoken(metric)}{words.after(epochs)}, {which}"
@@ -127,6 +130,8 @@ def _data(benchmark: Benchmark) -> str:
     if isinstance(benchmark, SurrogateBenchmark):
         card = benchmark.card
         return f"{card['title']}, version\N{NO-BREAK SPACE}{card['version']}, predicted"
+    if isinstance(benchmark, LiveBenchmark):
+        return f"networks trained for this by recipe {benchmark.live.recipe.name}"
     if not isinstance(benchmark, Table):
         return benchmark.source
     card = read_card(benchmark.folder)

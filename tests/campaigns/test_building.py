@@ -29,8 +29,9 @@ from nasbench_suite.tables.store import Table
 pytest.importorskip("torch", reason="trains for real: install the extra `train`")
 
 from nasbench_suite.campaigns import building, trained_table
-from nasbench_suite.campaigns.building import Data, build
+from nasbench_suite.campaigns.building import build
 from nasbench_suite.campaigns.training import train_seeds
+from nasbench_suite.training.jobs import Data
 from nasbench_suite.training.recipes import recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -200,7 +201,8 @@ def begun(out, **options):
     """A process that builds what the tests build."""
     script = (
         "from pathlib import Path\n"
-        "from nasbench_suite.campaigns.building import Data, build\n"
+        "from nasbench_suite.campaigns.building import build\n"
+        "from nasbench_suite.training.jobs import Data\n"
         "from nasbench_suite.training.recipes import recipe\n"
         "quick = recipe('quick', {'epochs': 3, 'eval_draws': 1})\n"
         f"build('nasbench201', Data('digits'), quick, out=Path({str(out)!r}), **{ASKED!r})\n"
@@ -212,7 +214,7 @@ def begun(out, **options):
 KILLING = """
 import os
 import signal
-from nasbench_suite.campaigns.building import train_one
+from nasbench_suite.training.jobs import train_one
 
 
 def killing(job):

@@ -12,9 +12,10 @@ from nasbench_suite.core import FailedRuns
 
 pytest.importorskip("torch", reason="trains for real: install the extra `train`")
 
-from nasbench_suite.campaigns.building import Data, build
+from nasbench_suite.campaigns.building import build
 from nasbench_suite.files import PART, alone
 from nasbench_suite.training import checkpoints, devices
+from nasbench_suite.training.jobs import Data
 from nasbench_suite.training.recipes import recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -196,6 +196,21 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     return Recipe(path.stem, **checked)
 
 
+def restored(values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a name and of all its values, as they were recorded.
+
+    Raises:
+        UnknownName, InvalidSetting: they are none of a recipe.
+        KeyError: one is missing.
+    """
+    name = str(values["name"])
+    given = {key: value for key, value in values.items() if key != "name"}
+    for key in given:
+        if key not in _CHECKS:
+            raise UnknownName("hyperparameter", key, _CHECKS, f" of recipe {name}")
+    return Recipe(name, **{key: check(key, given[key]) for key, check in _CHECKS.items()})
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
