@@ -194,7 +194,7 @@ class TestSearch:
     def test_three_strategies_are_compared_by_real_training(self, nasbench, tmp_path):
         out = tmp_path / "out"
         asked = ("nasbench201/digits", "--source", "live", "--recipe", "quick")
-        short = ("--recipe-set", "epochs=4", "--recipe-set", "eval_draws=1", "--device", "cpu")
+        short = ("--device", "cpu")
         strategies = "random_search,local_search,regularized_evolution"
         rules = ("--strategies", strategies, "--evaluations", 10, "--seeds", 2, "--jobs", 2)
         code, text, told = nasbench("compare", *asked, *short, *rules, "--out", out)
@@ -214,10 +214,10 @@ class TestSearch:
         ]
         distinct = sorted(set(found))
         assert len(distinct) >= 20
-        # Four epochs say much of the twelve that the table has.
+        # The table's run 0 was trained alike: the same where the machine is, else as another seed.
         here = bench.query_many(distinct, "val_accuracy")
         there = table.query_many(distinct, "val_accuracy", seed=0)
-        assert np.corrcoef(np.argsort(np.argsort(here)), np.argsort(np.argsort(there)))[0, 1] > 0.3
+        assert np.abs(here - there).max() < 4 * np.sqrt(2) * 1.64
 
 
 class TestCommand:
