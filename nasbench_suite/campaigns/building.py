@@ -20,7 +20,7 @@ from nasbench_suite import registry, settings
 from nasbench_suite.campaigns.trained_table import lengths_of, source
 from nasbench_suite.core import Arch, FaultyStrategy, InvalidSetting
 from nasbench_suite.executors import Inline
-from nasbench_suite.experiments.work import outcomes
+from nasbench_suite.experiments.work import Outcome, outcomes
 from nasbench_suite.files import alone, ask
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.tables.pack import write
@@ -150,16 +150,8 @@ def build(
         todo = [job for path, job in paths.items() if path not in found]
         pool = Inline() if executor is None else executor
         for outcome in outcomes(todo, train_one, pool, patience=patience, ahead=ahead):
-            # The network's fault is part of the table; a full disk, or data that differ, is not.
-            if outcome.fault is not None and not isinstance(outcome.fault, FaultyStrategy):
-                raise outcome.fault
-            text = outcome.result or trained.to_json(
-                trained.failed(space, outcome.task.arch, outcome.task.seed, str(outcome.fault)),
-                space.format(outcome.task.arch),
-            )
             path = path_of(kept, space, outcome.task)
-            keep(path, text, outcome.task)
-            found[path] = trained.from_json(text, space, str(path))
+            found[path] = keep_outcome(outcome, path, space)
             failed += found[path].failure is not None
             if progress is not None:
                 progress(len(found), len(jobs), failed)
@@ -176,6 +168,24 @@ def build(
             canonical=plan.archs != "all",
         )
         return write(made, out / _TABLE)
+
+
+def keep_outcome(outcome: Outcome[Job, str], path: Path, space: Space) -> trained.Training:
+    """Write the file of a training that ended somewhere, and return it.
+
+    Raises:
+        NasbenchError: it did not end by its network's fault, which a file would tell, but by that
+            of a full disk, or of data that differ.
+        OutputError: it cannot be written.
+    """
+    if outcome.fault is not None and not isinstance(outcome.fault, FaultyStrategy):
+        raise outcome.fault
+    text = outcome.result or trained.to_json(
+        trained.failed(space, outcome.task.arch, outcome.task.seed, str(outcome.fault)),
+        space.format(outcome.task.arch),
+    )
+    keep(path, text, outcome.task)
+    return trained.from_json(text, space, str(path))
 
 
 def _architectures(space: Space, plan: Plan) -> list[Arch]:

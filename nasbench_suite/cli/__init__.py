@@ -194,6 +194,14 @@ def _add_train(verb: _Verb) -> None:
     _add_training(sub)
     _add_where(sub)
 
+    sub = verb("verify", "train", "verify_winners", "train the winners of a comparison for real")
+    sub.add_argument("runs", type=Path, metavar="RUNS", help="the folder of a run or comparison")
+    sub.add_argument("--top", type=int, default=5, metavar="N", help="so many of the best (5)")
+    sub.add_argument("--seeds", type=int, default=3, metavar="K", help="trainings of each (3)")
+    sub.add_argument("--benchmark", metavar="B", help="which, of several")
+    _add_training(sub, out="default: within RUNS, where its report finds it")
+    _add_where(sub)
+
 
 def _add_surrogate(verb: _Verb) -> None:
     sub = verb("evaluate", "surrogate", "evaluate", "judge a family of surrogates on a table")
@@ -318,8 +326,8 @@ def _add_set(sub: argparse.ArgumentParser, form: str, text: str) -> None:
     sub.add_argument("--set", action="append", default=[], metavar=form, help=text)
 
 
-def _add_training(sub: argparse.ArgumentParser) -> None:
-    """Add what all trainings are asked alike."""
+def _add_training(sub: argparse.ArgumentParser, out: str | None = None) -> None:
+    """Add what all trainings are asked alike; `out` says where they lie if they need no folder."""
     sub.add_argument("--data", required=True, metavar="D", help="a name such as digits, or a path")
     sub.add_argument("--folder", type=Path, metavar="DIR", help="where files of the data lie")
     sub.add_argument("--splits", metavar="S", help="of the data, such as whole, or a file")
@@ -327,7 +335,7 @@ def _add_training(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--recipe", required=True, metavar="R", help="a name such as quick, or a file")
     _add_set(sub, "KEY=VALUE", "a hyperparameter of the recipe; may be repeated")
     sub.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,…")
-    sub.add_argument("--out", type=Path, required=True, metavar="DIR")
+    sub.add_argument("--out", type=Path, required=out is None, metavar="DIR", help=out)
 
 
 def _add_where(sub: argparse.ArgumentParser) -> None:

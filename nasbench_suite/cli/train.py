@@ -8,8 +8,11 @@ from typing import Any
 from nasbench_suite import registry
 from nasbench_suite.campaigns.building import build
 from nasbench_suite.campaigns.training import train_seeds
+from nasbench_suite.campaigns.verifying import to_json, verify
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
+from nasbench_suite.reports.report import report
+from nasbench_suite.reports.verified import rows, summary
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.training.jobs import Data
 from nasbench_suite.training.recipes import Recipe, recipe
@@ -76,6 +79,30 @@ def build_table(given: argparse.Namespace) -> None:
         print(words.to_json({"folder": str(folder)}))
     else:
         print(f"packed into {folder}")
+
+
+def verify_winners(given: argparse.Namespace) -> None:
+    """Train the winners of a comparison, and say whether they are what was promised."""
+    with executor_of(given, given.device) as executor:
+        found = verify(
+            given.runs,
+            _data(given),
+            _recipe(given),
+            top=given.top,
+            seeds=given.seeds,
+            benchmark=given.benchmark,
+            out=given.out,
+            devices=given.device,
+            executor=executor,
+            progress=words.Progress("trainings"),
+        )
+    if given.out is None:
+        report(given.runs)
+    if given.json:
+        print(to_json(found), end="")
+        return
+    words.table(rows(found), as_json=False)
+    print(f"\n{summary(found)}")
 
 
 def _told(progress: words.Progress) -> Any:

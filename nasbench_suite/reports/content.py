@@ -18,6 +18,7 @@ from nasbench_suite.reports.figures import series
 from nasbench_suite.reports.notes import notes
 from nasbench_suite.reports.results import overview, result
 from nasbench_suite.reports.together import spent, together
+from nasbench_suite.reports.verified import verified
 from nasbench_suite.scoring.summary import Summary
 from nasbench_suite.tables.card import read_card
 from nasbench_suite.tables.store import Table
@@ -31,6 +32,7 @@ def content(summary: Summary) -> dict[str, Any]:
 
     Raises:
         DataNotFound, DamagedTable: the card of a benchmark cannot be read.
+        DamagedInput: a verification of the experiment is damaged.
     """
     experiment = summary.experiment
     strategies, names = list(experiment.strategies), list(experiment.benchmarks)
@@ -57,6 +59,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "overview": overview(summary) if len(names) > 1 else None,
         "together": together(summary),
         "results": [result(summary, name, n) for n, name in enumerate(names)],
+        "verified": verified(experiment),
         "spent": spent(summary),
         "notes": known,
         "note": {name: number for number, name in enumerate(known, start=1)},
