@@ -1,5 +1,6 @@
 """Training: a network at 32x32 beside a plain loop over it, and what the input pipeline takes."""
 
+import json
 from time import perf_counter
 
 import numpy as np
@@ -9,11 +10,14 @@ torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from torch.nn import functional as F  # noqa: E402, N812
 
-from nasbench_suite import executors, registry, training  # noqa: E402
-from nasbench_suite.campaigns.building import Data, build  # noqa: E402
+from nasbench_suite import Budget, compare, executors, registry, training  # noqa: E402
+from nasbench_suite.campaigns.building import build  # noqa: E402
+from nasbench_suite.campaigns.verifying import verify  # noqa: E402
 from nasbench_suite.training.data.images import assemble  # noqa: E402
+from nasbench_suite.training.jobs import Data  # noqa: E402
 from nasbench_suite.training.loop import _Trainer  # noqa: E402
 from nasbench_suite.training.network import Network  # noqa: E402
+from nasbench_suite.training.skeleton import skeleton  # noqa: E402
 
 SPACE = registry.load("spaces", "nasbench201")
 # NAS-Bench-201's best on CIFAR-10 that is no mere chain of 3x3 convolutions, official index 6111.
@@ -120,3 +124,42 @@ def test_building_in_two_processes(ratios, benchmark, tmp_path):
     ratios.add(
         "build on digits, 24 trainings, two processes", seconds[2], "one", seconds[1], faster=1.7
     )
+
+
+def test_a_network_is_built(side_by_side):
+    """From the space's graph to torch, as every training begins."""
+    quick = training.recipe("quick")
+    form = training.load("digits").form
+    side_by_side(
+        "a network of NAS-Bench-201, from its architecture to torch",
+        lambda: Network(
+            skeleton(SPACE, ARCH, quick, **form), generator=torch.Generator().manual_seed(0)
+        ),
+        limit=0.02,
+    )
+
+
+def test_verification(ratios, benchmark, tmp_path):
+    """What verifying takes beyond the trainings that it makes, which are made alone beside it."""
+    out, quick, digits = tmp_path / "runs", training.recipe("quick"), Data("digits")
+    strategies = ["random_search", "local_search"]
+    compare(["nasbench201/digits"], strategies, budget=Budget(100), seeds=5, out=out)
+    digits.load()
+    asked = (out, digits, quick)
+    verify(*asked, top=1, seeds=1, out=tmp_path / "warm", devices="cpu")
+    begun = perf_counter()
+    benchmark.pedantic(
+        verify,
+        asked,
+        {"top": 5, "seeds": 2, "out": tmp_path / "out", "devices": "cpu"},
+        rounds=1,
+    )
+    whole = perf_counter() - begun
+    found = [json.loads(path.read_text()) for path in (tmp_path / "out" / "trainings").iterdir()]
+    begun = perf_counter()
+    for one in found:
+        arch = SPACE.parse(one["architecture"])
+        training.train(arch, SPACE, digits.load(), quick, seed=one["seed"], device="cpu")
+    alone = perf_counter() - begun
+    what = "verifying five architectures, two trainings each"
+    ratios.add(what, whole, "the trainings alone", alone, longer=1.02)
