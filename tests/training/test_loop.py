@@ -380,3 +380,41 @@ def test_every_machine_of_a_resumed_training_is_told(tmp_path, space, digits):
         torch.set_num_threads(before)
     assert result.record["hardware"]["threads"] == before + 1
     assert [machine["threads"] for machine in result.record["earlier_hardware"]] == [before]
+
+
+def test_no_step_waits_for_its_result(space, digits):
+    """What is read from the device is read once an epoch, however many steps it has.
+
+    On a GPU a number that is asked for holds the host until all that was launched before is done.
+    """
+    from nasbench_suite.training.loop import _Trainer
+
+    def reads(batch):
+        trainer = _Trainer(space, LIGHT, digits, recipe(batch=batch), 0, torch.device("cpu"), {})
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            trainer._train()
+        counts = {event.key: event.count for event in profile.key_averages()}
+        steps = counts["Optimizer.step#SGD.step"]
+        return steps, counts.get("aten::_local_scalar_dense", 0)
+
+    (few, first), (many, second) = reads(400), reads(50)
+    assert (few, many) == (2, 16)
+    assert first == second
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_no_step_waits_on_a_gpu(space, digits):
+    from nasbench_suite.training.loop import _Trainer
+
+    place = torch.device("cuda", 0)
+    trainer = _Trainer(space, GOOD, digits.to(place), recipe(), 0, place, {})
+    trainer._train()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for x, labels in trainer._batches(trainer._images.train, 256):
+            with trainer._cast():
+                loss = torch.nn.functional.cross_entropy(trainer._forward(x).float(), labels)
+            loss.backward()
+            trainer._optimiser.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
