@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_look(verb)
     _add_search(verb)
     _add_train(verb)
+    _add_measure(verb)
     text = "judge learned predictors of a metric"
     surrogate = verbs.add_parser("surrogate", help=text, description=_sentence(text))
     _add_surrogate(_verbs(surrogate.add_subparsers(required=True, metavar="VERB")))
@@ -201,6 +202,32 @@ def _add_train(verb: _Verb) -> None:
     sub.add_argument("--benchmark", metavar="B", help="which, of several")
     _add_training(sub, out="default: within RUNS, where its report finds it")
     _add_where(sub)
+
+
+def _add_measure(verb: _Verb) -> None:
+    sub = verb("measure", "measure", "measure_latency", "measure latency, throughput and memory")
+    sub.add_argument("space", help="such as nasbench201")
+    sub.add_argument("architecture", nargs="?", help=f"{_ARCH}; or give --sample")
+    sub.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,…")
+    sub.add_argument("--batch", type=int, default=1, metavar="N", help="images a pass (1)")
+    sub.add_argument(
+        "--size", type=int, metavar="S", help="of images, in pixels (32, or --table's)"
+    )
+    sub.add_argument("--channels", type=int, default=3, metavar="C", help="of images (3)")
+    sub.add_argument("--classes", type=int, metavar="K", help="default: 10, or --table's")
+    sub.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    sub.add_argument("--channels-last", action="store_true", help="channels side by side in memory")
+    sub.add_argument("--threads", type=int, metavar="T", help="of the CPU; default: torch's")
+    sub.add_argument("--warm-up", type=int, default=10, metavar="N", help="passes not timed (10)")
+    sub.add_argument("--passes", type=int, default=50, metavar="N", help="passes timed (50)")
+    sub.add_argument("--recipe", metavar="R", help="whose skeleton; default: as published")
+    _add_set(sub, "KEY=VALUE", "channels or cells of the skeleton; may be repeated")
+    many = sub.add_argument_group("whether latencies of a table order networks alike")
+    many.add_argument("--sample", type=int, metavar="N", help="architectures, drawn at random")
+    many.add_argument("--seed", type=int, default=0, metavar="S", help="of that (0)")
+    many.add_argument("--table", metavar="T", help="such as nasbench201/cifar10")
+    many.add_argument("--metric", nargs="+", metavar="M", action="extend", help="of the table")
+    many.add_argument("--out", type=Path, metavar="DIR", help="keeps each, and goes on there")
 
 
 def _add_surrogate(verb: _Verb) -> None:

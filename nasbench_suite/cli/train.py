@@ -21,7 +21,7 @@ from nasbench_suite.training.recipes import Recipe, recipe
 def train_architecture(given: argparse.Namespace) -> None:
     """Train one architecture from several seeds."""
     space: Space = registry.load("spaces", given.space)
-    arch = _architecture(space, given.architecture)
+    arch = words.chosen(given.architecture, space)
     rows = []
     for training in train_seeds(
         space,
@@ -110,18 +110,6 @@ def _told(progress: words.Progress) -> Any:
         progress(done, total, f"{failed:,} failed, " if failed else "")
 
     return tell
-
-
-def _architecture(space: Space, text: str) -> Any:
-    """Return the architecture of a string, a number or genes.
-
-    Raises:
-        InvalidArchitecture: it is not of the space.
-    """
-    given = words.architecture(text, space)
-    if isinstance(given, str):
-        return space.parse(given)
-    return space.at(given) if isinstance(given, int) else space.check(tuple(given))
 
 
 def _data(given: argparse.Namespace) -> Data:

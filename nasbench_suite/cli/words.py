@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from nasbench_suite.core import InvalidArchitecture, InvalidSetting
+from nasbench_suite.core import Arch, InvalidArchitecture, InvalidSetting
 from nasbench_suite.spaces.base import Space
 
 
@@ -49,6 +49,18 @@ def architecture(text: str, space: Space) -> str | int | list[int]:
     except ValueError:
         return text
     return genes if len(words) > 1 else genes[0] if genes else text
+
+
+def chosen(text: str, space: Space) -> Arch:
+    """Return the architecture of a string, a number or genes.
+
+    Raises:
+        InvalidArchitecture: it is not of the space.
+    """
+    given = architecture(text, space)
+    if isinstance(given, str):
+        return space.parse(given)
+    return space.at(given) if isinstance(given, int) else space.check(tuple(given))
 
 
 def seed(text: str) -> Any:

@@ -19,29 +19,41 @@ if TYPE_CHECKING:
     from nasbench_suite.training.data import load as load
     from nasbench_suite.training.data.images import Images as Images
     from nasbench_suite.training.loop import train as train
+    from nasbench_suite.training.measuring import Conditions as Conditions
+    from nasbench_suite.training.measuring import Measurement as Measurement
+    from nasbench_suite.training.measuring import measure as measure
+    from nasbench_suite.training.measuring import untrained as untrained
     from nasbench_suite.training.network import Network as Network
     from nasbench_suite.training.recipes import Recipe as Recipe
     from nasbench_suite.training.recipes import recipe as recipe
     from nasbench_suite.training.trained import Training as Training
 
 _HOMES: Final = {
+    "Conditions": "measuring",
     "Images": "data.images",
+    "Measurement": "measuring",
     "Network": "network",
     "Recipe": "recipes",
     "Training": "trained",
     "load": "data",
+    "measure": "measuring",
     "recipe": "recipes",
     "train": "loop",
+    "untrained": "measuring",
 }
 
 __all__ = [
+    "Conditions",
     "Images",
+    "Measurement",
     "Network",
     "Recipe",
     "Training",
     "load",
+    "measure",
     "recipe",
     "train",
+    "untrained",
 ]
 
 

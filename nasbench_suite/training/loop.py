@@ -86,7 +86,7 @@ def train(
         try:
             trainer = _Trainer(space, valid, images, recipe, seed, place, flags)
         except (MemoryError, RuntimeError) as error:
-            if not _no_memory(error):
+            if not no_memory(error):
                 raise
             return failed(space, valid, seed, "out of memory before the first epoch")
         if checkpoint is not None and checkpoint.exists():
@@ -205,7 +205,7 @@ class _Trainer:
             if self._judges():
                 found |= self._judge("val") | self._judge("test")
         except (MemoryError, RuntimeError) as error:
-            if not _no_memory(error):
+            if not no_memory(error):
                 if type(error).__module__.startswith(_COMPILER):
                     raise InvalidSetting(
                         "compile is true, and torch cannot compile here: "
@@ -372,7 +372,7 @@ class _Trainer:
         self._earlier.extend(earlier)
 
 
-def _no_memory(error: Exception) -> bool:
+def no_memory(error: Exception) -> bool:
     """Return whether an error says that memory ran out."""
     # Torch has an error of its own for a GPU, and tells of a CPU only in words.
     told = str(error).lower()
