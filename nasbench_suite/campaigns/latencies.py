@@ -174,15 +174,16 @@ def _drawn(table: Table, recipe: Recipe, images: Images, sample: int, seed: int)
     """Return the sample, in the order in which it was drawn: slow hours befall no one kind."""
     archs = archs_of(table)
     chosen: list[Arch] = []
-    for row in np.random.default_rng(seed).permutation(len(archs)):
+    # Where more are asked than there are, no network need be built to know.
+    for row in np.random.default_rng(seed).permutation(len(archs)) if sample <= len(archs) else ():
         if len(chosen) == sample:
             break
         if connected(skeleton(table.space, archs[row], recipe, **images._asdict())):
             chosen.append(archs[row])
     if len(chosen) < sample:
         raise InvalidSetting(
-            f"sample is {sample}: {table.benchmark} has {len(chosen):,} architectures that pass "
-            "their input on"
+            f"sample is {sample:,}: {table.benchmark} has {len(archs):,} architectures, and of "
+            "those only the ones that pass their input on are measured"
         )
     return chosen
 

@@ -32,8 +32,8 @@ QUANTILES: Final = (5, 25, 50, 75, 95)
 _DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _MOST: Final = 10**6
 _MB: Final = 1e6
-_SETTLING: Final = 2
-"""Images by which batch normalisation is set: the fewest whose pixels have a variance at 1x1."""
+_SETTLING: Final = 4
+"""Images by which batch normalisation is set; at 1x1 pixel of one image there is no variance."""
 _MEMORY: Final = {
     "cuda": "the most that torch held on the GPU during a pass, beyond what it held before: "
     "weights, images, results, and the workspaces of its libraries",
