@@ -204,5 +204,7 @@ def figure(agreements: Sequence[Agreement]) -> bytes:
             axis.set_xlabel("architectures fitted")
             axis.grid(visible=True)
         axes[0].set_ylabel(f"τ of strategies after {last}")
-        axes[-1].legend(loc="lower right", frameon=False)
+        # Beside the panels, since a line may go anywhere within them.
+        handles, labels = axes[0].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
         return svg_of(drawing)
