@@ -18,6 +18,7 @@ from nasbench_suite.core import (
     UnknownName,
 )
 from nasbench_suite.surrogates.fitted import Noise, Seen, draw_of
+from nasbench_suite.surrogates.ridge import Ridge
 from nasbench_suite.tables.store import Table
 
 NAME = "mnasnet/imagenet"
@@ -234,14 +235,29 @@ class TestDamage:
         done = nasbench("run", NAME, "--strategy", "random_search", "--evaluations", 5)
         assert done.code == 2
         shutil.copy(copy / "models" / "train_seconds" / "model.npz", model)
-        with pytest.raises(DamagedInput, match="family"):
+        with pytest.raises(DamagedInput, match="sha256 differs"):
             SurrogateBenchmark(copy).query(archs[0])
         done = nasbench("list", "--check")
         assert done.code == 2
         assert "its sha256 differs" in done.err
         model.unlink()
-        with pytest.raises(DataNotFound):
+        with pytest.raises(DamagedInput, match=r"model\.npz"):
             SurrogateBenchmark(copy).query(archs[0])
+
+    def test_a_model_of_another_metric(self, copy, opened, archs):
+        """It is of the same family and space, so nothing but the card tells."""
+        y = opened.query_many(archs, "val_accuracy")
+        other = Ridge(opened.space).fit(archs, y, np.random.default_rng(0))
+        other.save(copy / "models" / "train_seconds")
+        with pytest.raises(DamagedInput, match="sha256 differs"):
+            SurrogateBenchmark(copy).query(archs[0], "train_seconds")
+
+    def test_where_it_lies_was_changed(self, copy, archs):
+        width = len(np.load(copy / "seen.npz")["low"])
+        words = np.full(width, "a")
+        np.savez(copy / "seen.npz", low=words, high=words)
+        with pytest.raises(DamagedInput, match=r"seen\.npz"):
+            SurrogateBenchmark(copy).record(archs[0])
 
     @pytest.mark.parametrize(
         ("old", "new", "words"),
@@ -251,6 +267,9 @@ class TestDamage:
             ("[[predictors]]", "[[predictors", "damaged"),
             ('family = "ridge"', "", "family"),
             ("average = ", "avarage = ", "average"),
+            ('space = "mnasnet"', 'space = ["mnasnet"]', "space is"),
+            ('family = "ridge"', 'family = ["ridge"]', "family is"),
+            ("[files]", "[filed]", "files"),
         ],
     )
     def test_a_card_that_was_changed(self, copy, old, new, words):

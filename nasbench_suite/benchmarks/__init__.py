@@ -158,11 +158,9 @@ def load(
     table = None if source == "surrogate" else _table(benchmark)
     if table is not None and (source == "table" or table.covers_space):
         return table
-    folder = None if source == "table" else _surrogate(benchmark)
-    if folder is not None:
-        from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
-
-        return SurrogateBenchmark(folder)
+    found = None if source == "table" else _surrogate(benchmark)
+    if found is not None:
+        return found
     if table is not None:
         return table
     known = {} if source == "surrogate" else names()
@@ -178,12 +176,13 @@ def _live(benchmark: str, live: Live | None) -> LiveBenchmark:
     return LiveBenchmark(space, task, live or Live())
 
 
-def _surrogate(benchmark: str) -> Path | None:
-    """Return the folder of the fitted surrogate of a benchmark, or None where there is none.
+def _surrogate(benchmark: str) -> SurrogateBenchmark | None:
+    """Return the fitted surrogate of a benchmark, or None where there is none.
 
     Raises:
-        DamagedInput: a card is damaged.
+        DamagedInput: a card is damaged, or the table that was fitted is not the installed one.
     """
+    from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
     from nasbench_suite.surrogates import fitted
 
     space, _, task = benchmark.partition("/")
@@ -192,8 +191,9 @@ def _surrogate(benchmark: str) -> Path | None:
     if first is not None:
         card = fitted.read_card(first)
         if (card["space"], card["task"]) == (space, task):
-            return first
-    return predicted().get(benchmark)
+            return SurrogateBenchmark(first, card)
+    folder = predicted().get(benchmark)
+    return None if folder is None else SurrogateBenchmark(folder)
 
 
 def _table(benchmark: str) -> Table | None:

@@ -33,7 +33,7 @@ from nasbench_suite.core import (
 )
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates import fitted
-from nasbench_suite.surrogates.base import Surrogate
+from nasbench_suite.surrogates.base import MODEL, Surrogate
 
 _KEPT: Final = 1 << 17
 """How many answers are remembered: scoring asks again what a search has asked."""
@@ -52,15 +52,19 @@ class SurrogateBenchmark:
     source: Final = "surrogate"
     covers_space: Final = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, card: dict[str, Any] | None = None) -> None:
         """Open a fitted surrogate; models are read when they are asked first.
+
+        Args:
+            folder: where it lies.
+            card: its card, where it was read already.
 
         Raises:
             DataNotFound, DamagedInput: the card is missing or damaged, or the table that was fitted
                 is not the installed one.
         """
         self.folder = folder
-        self.card = fitted.read_card(folder)
+        self.card = fitted.read_card(folder) if card is None else card
         fitted.check_table(folder, self.card)
         self.name: str = self.card["name"]
         self.task: str = self.card["task"]
@@ -109,7 +113,7 @@ class SurrogateBenchmark:
                 )
                 for entry in self.card["metrics"]
             }
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise fitted.damaged(self.folder, error) from None
 
     @cached_property
@@ -119,7 +123,7 @@ class SurrogateBenchmark:
             return {
                 name: Protocol.read(name, entry) for name, entry in self.card["protocols"].items()
             }
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise fitted.damaged(self.folder, error) from None
 
     def protocol(self, name: str) -> Protocol:
@@ -169,7 +173,7 @@ class SurrogateBenchmark:
             InvalidArchitecture: the architecture is not of the space.
             NotMeasured: nothing is predicted after these epochs, or `seed` is `"all"`.
             UnknownName: there is no such metric.
-            DamagedInput, DataNotFound: the file of the model is damaged or missing.
+            DamagedInput: the file of the model is damaged, missing, or not the card's.
         """
         predictor = self._predictor(metric, epochs)
         genes = self._genes(arch)
@@ -244,6 +248,7 @@ class SurrogateBenchmark:
 
     @cached_property
     def _seen(self) -> fitted.Seen:
+        fitted.check_file(self.folder, self.card, self.folder / fitted.SEEN)
         return fitted.Seen.read(self.folder, self.space)
 
     def _predictor(self, metric: str | None, epochs: int | None) -> fitted.Predictor:
@@ -285,6 +290,8 @@ class SurrogateBenchmark:
     def _predict(self, predictor: fitted.Predictor, archs: list[Arch]) -> tuple[Floats, Floats]:
         model = self._models.get(predictor.folder)
         if model is None:
+            # One of another metric has the right form too, and would answer for this one.
+            fitted.check_file(self.folder, self.card, predictor.folder / MODEL)
             model = self._models[predictor.folder] = predictor.model(self.space)
         mean, std = model.predict_in_parts(archs, _TOGETHER)
         return mean * predictor.factor, std * predictor.factor

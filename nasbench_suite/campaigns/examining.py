@@ -173,7 +173,7 @@ def examine(folder: Path) -> Examination:
     if recipe.digest != digest or [(e["metric"], e["epochs"]) for e in entries] != asked:
         raise DamagedInput(
             f"{folder / fitted.RECIPE} is not the recipe that {fitted.CARD} was made by: restore "
-            "it, or fit again"
+            "it, or remove the card and fit again"
         )
     fitted.check(folder)
     place = resources.find("datasets_tabular", opened.card["table"]["name"], INDEX)

@@ -34,17 +34,8 @@ FORMAT: Final = "nasbench-fitted-1"
 NOISES: Final = ("absolute", "relative")
 """Whether the standard deviation of a training is the same for all, or a part of the value."""
 
-_ENTRIES: Final = (
-    "name",
-    "version",
-    "title",
-    "space",
-    "task",
-    "task_description",
-    "reported",
-    "table",
-    "files",
-)
+_WORDS: Final = ("name", "version", "title", "space", "task", "task_description", "reported")
+_TABLES: Final = ("table", "files", "made_by")
 
 
 class Noise(NamedTuple):
@@ -122,7 +113,7 @@ class Seen(NamedTuple):
         # There is no list of what numpy and zipfile raise where bytes are wrong.
         except Exception as error:
             raise DamagedInput(
-                f"{folder / SEEN} is damaged ({error}): restore it, or fit again"
+                f"{folder / SEEN} is damaged ({error}): restore it, or remove {CARD} and fit again"
             ) from None
         return cls(space, low, high)
 
@@ -168,9 +159,9 @@ def predictors(folder: Path, card: Mapping[str, Any]) -> list[Predictor]:
     try:
         return [
             Predictor(
-                metric=entry["metric"],
+                metric=_word("metric", entry["metric"]),
                 epochs=entry.get("epochs"),
-                family=entry["family"],
+                family=_word("family", entry["family"]),
                 folder=folder / entry["model"],
                 factor=float(entry.get("factor", 1.0)),
                 noise=Noise(entry["noise"]["kind"], float(entry["noise"]["deviation"]))
@@ -189,15 +180,20 @@ def read_card(folder: Path) -> dict[str, Any]:
 
     Raises:
         DataNotFound: there is none.
-        DamagedInput: it is not TOML, lacks entries, or is of another format.
+        DamagedInput: it is not TOML, lacks entries or has others, or is of another format.
     """
     try:
         card = tomllib.loads((folder / CARD).read_text("utf-8"))
         if card.get("format") != FORMAT:
             raise ValueError(f"its format is {card.get('format')!r}, not {FORMAT!r}")
-        missing = [name for name in _ENTRIES if name not in card]
+        missing = [name for name in (*_WORDS, *_TABLES) if name not in card]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
+        for name in _WORDS:
+            _word(name, card[name])
+        for name in _TABLES:
+            if not isinstance(card[name], dict):
+                raise ValueError(f"its {name} is {card[name]!r}, not a table")
     except FileNotFoundError:
         raise DataNotFound(f"{folder} has no {CARD}: it holds no fitted surrogate") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -208,7 +204,15 @@ def read_card(folder: Path) -> dict[str, Any]:
 def damaged(folder: Path, error: object) -> DamagedInput:
     """Return the error of a damaged card."""
     what = f"{error} is missing" if isinstance(error, KeyError) else error
-    return DamagedInput(f"{folder / CARD} is damaged ({what}): restore it, or fit again")
+    return DamagedInput(
+        f"{folder / CARD} is damaged ({what}): restore it, or remove it and fit again"
+    )
+
+
+def _word(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"its {name} is {value!r}, not a text")
+    return value
 
 
 def check(folder: Path) -> None:
@@ -218,13 +222,23 @@ def check(folder: Path) -> None:
         DamagedInput: they differ; the message names the file.
         DataNotFound: the folder has no card.
     """
-    for name, digest in read_card(folder)["files"].items():
-        path = folder / name
-        if not path.is_file() or sha256(path) != digest:
-            raise DamagedInput(
-                f"{path} is not the file that the card of {folder.name} describes (its sha256 "
-                "differs): restore it, or fit again"
-            )
+    card = read_card(folder)
+    for name in card["files"]:
+        check_file(folder, card, folder / name)
+
+
+def check_file(folder: Path, card: Mapping[str, Any], path: Path) -> None:
+    """Compare one file of a fitted surrogate with the sha256 in its card.
+
+    Raises:
+        DamagedInput: they differ, the file is missing, or the card does not describe it.
+    """
+    digests = {folder / name: digest for name, digest in card["files"].items()}
+    if not path.is_file() or sha256(path) != digests.get(path):
+        raise DamagedInput(
+            f"{path} is not the file that the card of {folder.name} describes (its sha256 "
+            f"differs): restore it, or remove {CARD} and fit again"
+        )
 
 
 def check_table(folder: Path, card: Mapping[str, Any]) -> None:

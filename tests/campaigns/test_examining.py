@@ -179,7 +179,7 @@ class TestRefused:
         with pytest.raises(DamagedInput, match=words) as error:
             examine(changed("card.toml", old, new))
         assert "card.toml" in str(error.value)
-        assert "restore it, or fit again" in str(error.value)
+        assert "restore it, or remove it and fit again" in str(error.value)
 
     def test_another_recipe(self, changed):
         folder = changed("recipe.toml", b'notes = ["for tests"]', b"notes = []")
