@@ -156,7 +156,7 @@ def fit_metric(recipe: FitRecipe, one: Predicted, folder: Path) -> dict[str, Any
     noise = noise_of(one, table)
     if noise is not None:
         entry["noise"] = noise
-        entry["ceiling"] = _ceiling(noise, mean, recipe.seed)
+        entry["ceiling"] = _ceiling(noise, mean, _trainings(one, table, asked), recipe.seed)
     best = _better(true, what.direction, _edge(true, what.direction))
     entry["top"] = _plain(true[best], mean[best])
     entry["beyond"] = _beyond(one, table, what, parts, recipe.seed)
@@ -249,6 +249,11 @@ def noise_of(one: Predicted, table: Table) -> dict[str, Any] | None:
             f"{other.benchmark} has no two trainings of one architecture with {one.stem}: nothing "
             "tells the noise; leave it out, or name another table in noise_from"
         )
+    if one.noise == "relative" and np.nanmin(runs) <= 0:
+        raise InvalidSetting(
+            f"{one.stem} of {other.benchmark} is {np.nanmin(runs):g} once: noise that is "
+            "relative is of values above 0; take absolute noise"
+        )
     usual, pooled = deviations(np.log(runs) if one.noise == "relative" else runs)
     return {
         "kind": one.noise,
@@ -275,16 +280,29 @@ def deviations(runs: Floats) -> tuple[float, float]:
     return float(usual), float(np.sqrt(squares.sum() / free.sum()))
 
 
-def _ceiling(noise: Mapping[str, Any], mean: Floats, seed: int) -> dict[str, float]:
+def _trainings(one: Predicted, table: Table, archs: list[Arch]) -> Floats:
+    """Return how many trainings the value of each architecture is the mean of, (n,)."""
+    try:
+        runs = table.query_many(archs, one.metric, epochs=one.epochs, seed="all")
+    except NotMeasured:
+        # There are means alone, of how many nobody says.
+        return np.ones(len(archs))
+    return np.maximum((~np.isnan(runs)).sum(axis=1), 1).astype(np.float64)
+
+
+def _ceiling(
+    noise: Mapping[str, Any], mean: Floats, trainings: Floats, seed: int
+) -> dict[str, float]:
     """Return what one who knew each network's expected value would reach, by the noise model.
 
-    What is predicted is taken for the expected values, since nobody knows these.
+    What is predicted is taken for the expected values, since nobody knows these. What was measured
+    is the mean of so many trainings of each, (n,), and differs by less than one of them.
     """
     law = fitted.Noise(noise["kind"], noise["deviation"])
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(_REPEATS):
-        draws = rng.standard_normal(len(mean)).tolist()
+        draws = (rng.standard_normal(len(mean)) / np.sqrt(trainings)).tolist()
         pairs = zip(mean.tolist(), draws, strict=True)
         once = np.array([law.drawn(value, draw) for value, draw in pairs])
         found.append((evaluate.kendall(once, mean), evaluate.r2(once, mean)))

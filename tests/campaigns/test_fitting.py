@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from scipy.stats import kendalltau
 
 from nasbench_suite import load
 from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
-from nasbench_suite.campaigns.fit_metric import parts_of
+from nasbench_suite.campaigns.fit_metric import noise_of, parts_of
 from nasbench_suite.campaigns.fit_recipe import read_recipe
 from nasbench_suite.campaigns.fitting import fit
 from nasbench_suite.core import (
@@ -371,3 +372,50 @@ class TestRefused:
         (out / ".fitting" / "val_accuracy.json").write_text("{}")
         with pytest.raises(InvalidSetting, match="begun with another recipe_sha256"):
             fit(recipe(), out=out)
+
+
+MACRO = """
+name = "macro"
+version = "1"
+title = "Networks of NAS-Bench-Macro"
+description = "Each was trained three times; for tests."
+benchmark = "nasbench_macro/cifar10"
+table_version = "1"
+reported = "test_accuracy"
+split = "random"
+test = 1000
+
+[protocols]
+
+[[predict]]
+metrics = ["test_accuracy"]
+family = "ridge"
+noise = "absolute"
+"""
+
+
+class TestCeiling:
+    def test_the_mean_of_three_trainings_differs_less_than_one(self, tmp_path):
+        (tmp_path / "macro.toml").write_text(MACRO)
+        out = fit(tmp_path / "macro.toml", out=tmp_path / "out")
+        (entry,) = tomllib.loads((out / "card.toml").read_text())["predictors"]
+        opened = SurrogateBenchmark(out)
+        table = load("nasbench_macro/cifar10", "table")
+        numbers = parts_of(read_recipe(out / "recipe.toml"), table).test
+        texts = list(table.frame(["test_accuracy"]).index[numbers])
+        mean = opened.query_many(texts)
+        rng = np.random.default_rng(1)
+        noise = entry["noise"]["deviation"] * rng.standard_normal((3, len(mean))).mean(axis=0)
+        expected = kendalltau(mean, mean + noise).statistic
+        assert entry["ceiling"]["kendall"] == pytest.approx(expected, abs=0.005)
+
+    def test_relative_noise_of_what_may_be_zero(self):
+        runs = np.array([[0.0, 1.0], [2.0, 3.0]])
+        table = SimpleNamespace(
+            benchmark="toy/digits",
+            frame=lambda *_, **__: SimpleNamespace(index=["a", "b"]),
+            query_many=lambda *_, **__: runs,
+        )
+        one = SimpleNamespace(metric="m", epochs=None, stem="m", noise="relative", noise_from=None)
+        with pytest.raises(InvalidSetting, match="values above 0"):
+            noise_of(one, table)
