@@ -132,7 +132,7 @@ def fidelity(
         )
     if len(set(strategies)) < max(3, len(strategies)):
         raise InvalidSetting("name at least three strategies, and each once: few have no order")
-    if not train or len(set(train)) < len(train) or not benchmarks:
+    if any(not names or len(set(names)) < len(names) for names in (train, benchmarks)):
         raise InvalidSetting("name at least one benchmark and one training size, and each once")
     for name in benchmarks:
         table = load(name, "table")
@@ -145,7 +145,10 @@ def fidelity(
     sources = [*(Source(name, None, None) for name in benchmarks), *fits]
     with alone(out):
         asked = {"family": family, "settings": complete, "seeds": seeds, "version": VERSION}
-        ask(out / FILE, {**asked, "evaluations": evaluations})
+        # Of users' files, which may have changed; none where all are the suite's own.
+        named = {name: registry.find("strategies", name).code for name in strategies}
+        code = {name: digest for name, digest in named.items() if digest is not None} or None
+        ask(out / FILE, {**asked, "evaluations": evaluations, "code": code})
         predicted = (out / "predicted").absolute()
         paths = {
             (source, name): out / "runs" / f"{source.stem}-{_file(name)}.npy"

@@ -165,3 +165,20 @@ def test_folders(studied, tmp_path):
     with pytest.raises(DamagedInput, match="remove it"):
         fidelity([NAME], out=out, **ASKED)
     path.write_bytes(content)
+
+
+def test_each_benchmark_once(tmp_path):
+    with pytest.raises(InvalidSetting, match="each once"):
+        fidelity([NAME, NAME], out=tmp_path / "out", **ASKED)
+
+
+def test_runs_of_a_strategy_that_was_changed_are_not_taken_for_its_own(tmp_path):
+    file = tmp_path / "mine.py"
+    text = "from nasbench_suite.strategies.{0} import {1}\nclass Mine({1}):\n    pass\n"
+    file.write_text(text.format("random_search", "RandomSearch"))
+    asked = {**ASKED, "train": (40,), "trials": 1, "seeds": 4, "evaluations": 4}
+    asked["strategies"] = ("random_search", "local_search", f"{file}:Mine")
+    fidelity([NAME], out=tmp_path / "out", **asked)
+    file.write_text(text.format("local_search", "LocalSearch"))
+    with pytest.raises(InvalidSetting, match="another code"):
+        fidelity([NAME], out=tmp_path / "out", **asked)
