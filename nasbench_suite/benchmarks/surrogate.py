@@ -303,7 +303,8 @@ class SurrogateBenchmark:
         if isinstance(seed, np.random.Generator):
             draw = float(seed.standard_normal())
         elif (number := whole(seed)) is not None and number >= 0:
-            text = "-".join(map(str, genes))
+            # Networks that are the same have the same trainings, however they are written.
+            text = "-".join(map(str, self.space.canonical(genes)))
             draw = fitted.draw_of(self.benchmark, predictor.metric, predictor.epochs, text, number)
         else:
             raise NotMeasured(
