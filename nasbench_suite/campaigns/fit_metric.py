@@ -287,7 +287,8 @@ def _trainings(one: Predicted, table: Table, archs: list[Arch]) -> Floats:
     except NotMeasured:
         # There are means alone, of how many nobody says.
         return np.ones(len(archs))
-    return np.maximum((~np.isnan(runs)).sum(axis=1), 1).astype(np.float64)
+    counts: Floats = np.maximum((~np.isnan(runs)).sum(axis=1), 1).astype(np.float64)
+    return counts
 
 
 def _ceiling(

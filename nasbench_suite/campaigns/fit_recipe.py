@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from nasbench_suite import registry, settings
-from nasbench_suite.core import DamagedInput, DataNotFound, InvalidSetting, UnknownName, shown
+from nasbench_suite.core import (
+    DamagedInput,
+    DataNotFound,
+    InvalidSetting,
+    Protocol,
+    UnknownName,
+    shown,
+    whole,
+)
 from nasbench_suite.surrogates import fitted
 from nasbench_suite.surrogates.base import Surrogate
 
@@ -111,6 +120,13 @@ def read_recipe(path: Path | str) -> FitRecipe:
         name: _word(name, found[name])
         for name in ("name", "version", "title", "description", "benchmark", "table_version")
     }
+    if not re.fullmatch(r"\w[\w.-]*", words["name"]):
+        raise InvalidSetting(
+            f"name is {shown(words['name'])}: give letters, digits, _, . and -, as of a folder"
+        )
+    protocols = found["protocols"]
+    if not isinstance(protocols, dict):
+        raise InvalidSetting(f"protocols is {shown(protocols)}: write [protocols.standard]")
     split = settings.one_of("split", found["split"], SPLITS)
     test = found["test"]
     if (test is None) == (split == "random"):
@@ -124,8 +140,8 @@ def read_recipe(path: Path | str) -> FitRecipe:
         test=None if test is None else settings.at_least("test", test, 2),
         calibrate=settings.between("calibrate", found["calibrate"], 0.0, 0.5),
         seed=settings.at_least("seed", found["seed"], 0),
-        notes=tuple(_word("notes", note) for note in found["notes"]),
-        protocols=found["protocols"],
+        notes=tuple(_word("notes", note) for note in _list("notes", found["notes"])),
+        protocols=protocols,
         predicted=tuple(_predicted(found["predict"], str(file))),
         text=text,
     )
@@ -143,6 +159,12 @@ def _word(name: str, value: Any) -> str:
     return value
 
 
+def _list(name: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise InvalidSetting(f"{name} is {shown(value)}: give a list")
+    return value
+
+
 def _predicted(entries: Any, file: str) -> list[Predicted]:
     """Return what is fitted, one for each metric and number of epochs."""
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -154,11 +176,11 @@ def _predicted(entries: Any, file: str) -> list[Predicted]:
                 raise UnknownName("entry", name, _PREDICT, f" in [[predict]] of {file}")
         if missing := sorted({"metrics", "family"} - entry.keys()):
             raise InvalidSetting(f"a [[predict]] of {file} lacks {', '.join(missing)}")
-        kind: type[Surrogate] = registry.load_class("surrogates", entry["family"])
+        kind: type[Surrogate] = registry.load_class("surrogates", _word("family", entry["family"]))
         complete = kind.settings(entry.get("settings", {}))
         noise, other = entry.get("noise"), entry.get("in_proportion_to")
-        for metric in entry["metrics"]:
-            for epochs in entry.get("epochs", [None]):
+        for metric in _list("metrics", entry["metrics"]):
+            for epochs in _list("epochs", entry.get("epochs", [None])):
                 found.append(
                     Predicted(
                         metric=_word("a metric", metric),
@@ -168,7 +190,9 @@ def _predicted(entries: Any, file: str) -> list[Predicted]:
                         noise=None
                         if noise is None
                         else settings.one_of("noise", noise, fitted.NOISES),
-                        noise_from=entry.get("noise_from"),
+                        noise_from=None
+                        if entry.get("noise_from") is None
+                        else _word("noise_from", entry["noise_from"]),
                         in_proportion_to=None
                         if other is None
                         else settings.at_least("in_proportion_to", other, 1),
@@ -186,14 +210,15 @@ def _check(recipe: FitRecipe) -> None:
     asked = [(one.metric, one.epochs) for one in recipe.predicted]
     if not asked or len(set(asked)) < len(asked):
         raise InvalidSetting(f"{recipe.name} is to predict at least one metric, and each once")
+    own = {(one.metric, one.epochs) for one in recipe.predicted if one.in_proportion_to is None}
     metrics = {metric for metric, _ in asked}
     for one in recipe.predicted:
         if one.in_proportion_to is not None and (
-            one.epochs is None or (one.metric, one.in_proportion_to) not in asked
+            one.epochs is None or (one.metric, one.in_proportion_to) not in own
         ):
             raise InvalidSetting(
                 f"{one.stem} is in proportion to {one.in_proportion_to} epochs of {one.metric}, "
-                "which are not fitted"
+                "which are not fitted for themselves"
             )
     if recipe.reported not in metrics:
         raise InvalidSetting(f"{recipe.name} reports {recipe.reported}, which is not fitted")
@@ -204,10 +229,10 @@ def _check(recipe: FitRecipe) -> None:
             wanted += (
                 [(protocol["cost"], at) for _, at in wanted[:-1]] if "cost" in protocol else []
             )
-            if not {"description", "seed", "continues"} <= protocol.keys():
-                raise KeyError("description, seed or continues")
+            read = Protocol.read(name, protocol)
         except (KeyError, TypeError) as error:
             raise InvalidSetting(f"the protocol {name} of {recipe.name} lacks {error}") from None
+        _check_seeds(name, read)
         for metric, epochs in wanted:
             if (metric, epochs) not in asked:
                 after = "" if epochs is None else f" after {epochs} epochs"
@@ -215,3 +240,22 @@ def _check(recipe: FitRecipe) -> None:
                     f"the protocol {name} asks for {metric}{after}, which {recipe.name} does not "
                     "predict"
                 )
+
+
+def _check_seeds(name: str, protocol: Protocol) -> None:
+    """See that a protocol asks for a mean, or for one training.
+
+    Raises:
+        InvalidSetting: it does not.
+    """
+    for seed in (protocol.seed, protocol.report.seed):
+        number = whole(seed)
+        if seed != "mean" and (number is None or number < 0):
+            raise InvalidSetting(
+                f"the protocol {name} has the seed {shown(seed)}: it is a whole number of at least "
+                '0, or "mean"'
+            )
+    if type(protocol.continues) is not bool:
+        raise InvalidSetting(
+            f"continues of the protocol {name} is {shown(protocol.continues)}: it is true or false"
+        )

@@ -100,18 +100,23 @@ def fit(
         "recipe_sha256": asked.digest,
         "table_sha256": card["files"][TABLE]["sha256"],
     }
+    if folder.is_dir():
+        # A folder of something else is refused before anything is put into it.
+        _is_done(folder, question)
     with alone(folder):
         if _is_done(folder, question):
             return folder
         work = folder / _WORK
+        kept = folder / fitted.RECIPE
+        if kept.is_file() and not work.is_dir() and kept.read_text("utf-8") != asked.text:
+            raise OutputError(f"{kept} is another recipe: name another folder, or remove it")
         work.mkdir(exist_ok=True)
         # Another version of the suite may fit otherwise; what is done is done.
         question |= {"version": VERSION}
         ask(work / _QUESTION, question, begun=len(list(work.iterdir())) > 1)
-        kept = folder / fitted.RECIPE
         write_whole(kept, asked.text)
         paths = {place: work / f"{asked.predicted[place].stem}.json" for place in own}
-        todo = [place for place, path in paths.items() if not path.is_file()]
+        todo = [place for place, path in paths.items() if not _is_kept(folder, path)]
         done = len(own) - len(todo)
         if progress is not None:
             progress(done, len(own))
@@ -139,10 +144,20 @@ def fit_one(task: Task) -> str:
     return json.dumps(entry, indent=2) + "\n"
 
 
+def _is_kept(folder: Path, path: Path) -> bool:
+    """Return whether a metric is finished: its model and what the card says of it are there."""
+    try:
+        model: str = json.loads(path.read_text("utf-8"))["model"]
+        return (folder / model / MODEL).is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _is_done(folder: Path, question: Mapping[str, Any]) -> bool:
     """Return whether a folder holds what is asked for.
 
     Raises:
+        DamagedInput: it does no more: a file is another than its card describes, or missing.
         InvalidSetting: it holds what another recipe, table or version made.
         OutputError: it holds something else.
     """
@@ -164,8 +179,9 @@ def _is_done(folder: Path, question: Mapping[str, Any]) -> bool:
     if differing:
         raise InvalidSetting(
             f"{folder} was fitted with another {' and '.join(differing)}: name another folder, or "
-            f"remove its {fitted.CARD} and {fitted.MODELS} to fit it anew"
+            f"remove its {fitted.CARD} and {fitted.RECIPE} to fit it anew"
         )
+    fitted.check(folder)
     return True
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -239,6 +240,13 @@ class TestLengths:
         with pytest.raises(NotMeasured, match="12, 108"):
             opened.query(arch, epochs=36)
 
+    def test_a_cell_has_one_training_however_it_is_written(self, cells):
+        opened = SurrogateBenchmark(cells)
+        arch = opened.space.sample(np.random.default_rng(0))
+        same = opened.space.canonical(arch)
+        assert same != arch
+        assert opened.query(arch, seed=0) == opened.query(same, seed=0) != opened.query(arch)
+
     def test_noise_of_another_table(self, cells):
         """The three trainings of the cells of up to four vertices tell it."""
         card = tomllib.loads((cells / "card.toml").read_text())
@@ -303,7 +311,37 @@ class TestAgain:
         (tmp_path / "thesis.tex").write_text("important")
         with pytest.raises(OutputError, match=r"thesis\.tex"):
             fit(small_surrogate / "recipe.toml", out=tmp_path)
-        assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["thesis.tex"]
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+    def test_a_recipe_of_something_else(self, small_surrogate, tmp_path):
+        kept = tmp_path / "recipe.toml"
+        kept.write_text("# not fitted yet")
+        with pytest.raises(OutputError, match="is another recipe"):
+            fit(small_surrogate / "recipe.toml", out=tmp_path)
+        assert kept.read_text() == "# not fitted yet"
+
+    def test_what_is_damaged_is_not_done(self, small_surrogate, card, tmp_path):
+        out = tmp_path / "out"
+        shutil.copytree(small_surrogate, out)
+        model = out / "models" / "train_seconds" / "model.npz"
+        model.write_bytes(b"")
+        with pytest.raises(DamagedInput, match=r"remove card\.toml and fit again"):
+            fit(out / "recipe.toml", out=out)
+        (out / "card.toml").unlink()
+        fit(out / "recipe.toml", out=out)
+        assert unclocked(tomllib.loads((out / "card.toml").read_text())) == unclocked(card)
+
+    def test_a_finished_metric_without_its_model(self, small_surrogate, card, tmp_path):
+        """So it is after a kill at the very end, and after the models were removed."""
+        out = tmp_path / "out"
+        (out / ".fitting").mkdir(parents=True)
+        question = {**card["made_by"]}
+        (out / ".fitting" / "question.json").write_text(json.dumps(question))
+        for entry in card["predictors"]:
+            (out / ".fitting" / f"{entry['metric']}.json").write_text(json.dumps(entry))
+        fit(small_surrogate / "recipe.toml", out=out)
+        for name in card["files"]:
+            assert (out / name).read_bytes() == (small_surrogate / name).read_bytes()
 
 
 class TestRefused:
@@ -337,6 +375,16 @@ class TestRefused:
             (SECONDS, f"{SECONDS[:-1]}, 'train_seconds']", InvalidSetting, "each once"),
             (SECONDS, f"{SECONDS}\nepochs = [3]", InvalidSetting, "protocol"),
             ("[[predict]]\n", "[predict\n", DamagedInput, "no recipe"),
+            ('name = "small"', 'name = "../../small"', InvalidSetting, "name is"),
+            ('notes = ["for tests"]', 'notes = "for tests"', InvalidSetting, "notes is"),
+            (SECONDS, 'metrics = "train_seconds"', InvalidSetting, "metrics is"),
+            (SECONDS, f"{SECONDS}\nepochs = 3", InvalidSetting, "epochs is 3"),
+            (SECONDS, f"{SECONDS}\nnoise_from = 3", InvalidSetting, "noise_from is 3"),
+            ('family = "ridge"', 'family = ["ridge"]', InvalidSetting, "family is"),
+            ("seed = 0", 'seed = "bogus"', InvalidSetting, "has the seed 'bogus'"),
+            ('seed = "mean"', 'seed = "all"', InvalidSetting, "has the seed 'all'"),
+            ('seed = "mean"', "bogus = 1", InvalidSetting, "protocol standard"),
+            ("continues = false", 'continues = "no"', InvalidSetting, "true or false"),
         ],
     )
     def test_recipes(self, recipe, tmp_path, old, new, error, words):
@@ -344,6 +392,15 @@ class TestRefused:
             fit(recipe((old, new)), out=tmp_path / "out")
         assert not list((tmp_path / "out").rglob("*.npz"))
         assert not (tmp_path / "out" / "card.toml").exists()
+
+    def test_in_proportion_to_what_is_in_proportion(self, tmp_path):
+        path = tmp_path / "chain.toml"
+        path.write_text(
+            f"{CELLS}\n[[predict]]\nmetrics = ['train_seconds']\nepochs = [4]\n"
+            "family = 'ridge'\nin_proportion_to = 12\n"
+        )
+        with pytest.raises(InvalidSetting, match="not fitted for themselves"):
+            read_recipe(path)
 
     def test_no_such_recipe(self, tmp_path):
         with pytest.raises(DataNotFound, match="there is no recipe"):
