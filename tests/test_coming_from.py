@@ -84,7 +84,7 @@ def test_what_the_page_counts(cifar10: Table) -> None:
     assert sum(name.endswith("_latency_ms") for name in metrics) == 29
     counted = cifar10.query_many(range(cifar10.rows), "params")
     assert (counted != cifar10.query_many(range(cifar10.rows), "published_params")).sum() == 150
-    assert load("nasbench101/cifar10").rows == 30_001
+    assert load("nasbench101/cifar10", "table").rows == 30_001
     assert load("nasbench101_4v/cifar10").rows == 91
     with pytest.raises(NotMeasured):
         cifar10.query(11, "val_accuracy", epochs=12, seed=0)

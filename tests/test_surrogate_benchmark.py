@@ -53,9 +53,9 @@ class TestLoad:
             load(NAME, "oracle")
 
     def test_by_name(self, with_small):
-        assert SurrogateBenchmark.open("small").folder == with_small
-        with pytest.raises(UnknownName, match="did you mean small"):
-            SurrogateBenchmark.open("smal")
+        assert SurrogateBenchmark.open("mnasnet").folder == with_small
+        with pytest.raises(UnknownName, match="did you mean mnasnet"):
+            SurrogateBenchmark.open("mnasnt")
 
 
 class TestQuery:
@@ -221,7 +221,7 @@ class TestCommands:
 class TestDamage:
     @pytest.fixture
     def copy(self, small_surrogate, tmp_path, monkeypatch):
-        folder = tmp_path / "surrogates" / "small"
+        folder = tmp_path / "surrogates" / "mnasnet"
         shutil.copytree(small_surrogate, folder)
         monkeypatch.setenv("NASBENCH_DATA", str(tmp_path))
         return folder

@@ -124,6 +124,11 @@ class HwGpt(Space):
                     )
         return None
 
+    def _all_fit(self, genes: Ints) -> bool:
+        most = self.depths[-1]
+        lacking = np.arange(most) >= np.array(self.depths).take(genes[:, 1:2])
+        return not (genes[:, 2:-1].reshape(-1, 2, most) * lacking[:, None]).any()
+
     @cached_property
     def _sizes(self) -> list[int]:
         """How many networks of one embedding have each number of layers."""

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from nasbench_suite.core import Floats, Ints
 from nasbench_suite.spaces import _cells101 as cells101
 from nasbench_suite.spaces._cells101 import EDGES, KINDS, LABELLINGS, VERTICES
-from nasbench_suite.spaces._live import along_paths
 
 _OUTPUT: Final = VERTICES - 1
 _INTERIOR: Final = tuple(range(1, _OUTPUT))
@@ -33,6 +32,9 @@ _PARTS: Final = 2160
 """A multiple of every product of distinct vertices' in-degrees, which are nine at most together."""
 _COUNTED: Final = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (1, 1, 1))
 """What is counted along a path: each operation, convolutions, windows of 3x3, and all."""
+_TOTAL: Final = np.array(_COUNTED, dtype=np.float32)
+_MANY: Final = 100
+"""More than any path counts."""
 _MOST_INTO: Final = 4
 """Vertices are told apart by their in-degree up to this one."""
 _STACKS: Final = ((128, 128), (256, 128), (512, 256))
@@ -46,16 +48,18 @@ class _Shapes(NamedTuple):
 
     starts: Ints
     """The place of the first labelled cell of each shape, ascending."""
-    there: NDArray[np.float32]
-    """Which of the possible paths there are."""
-    share: NDArray[np.float32]
-    """How often a walk back from the output takes each, in parts of which all have `_PARTS`."""
+    paths: NDArray[np.float32]
+    """(2, paths, shapes): which of the possible paths there are, and `_MANY` where one is not."""
+    number: NDArray[np.float32]
+    """How many paths there are."""
     vertices: NDArray[np.float32]
     """(quantities, interior vertices, shapes): what is multiplied with a vertex's operation."""
     inside: NDArray[np.float32]
     """Which edges there are between interior vertices."""
     numbers: NDArray[np.float32]
     """Edges, living vertices, edge from input to output, and degrees."""
+    weights: Floats
+    """(2, shapes): what `_log_params` reads."""
 
 
 class _Labels(NamedTuple):
@@ -72,11 +76,11 @@ class _Labels(NamedTuple):
 def features(matrix: Ints, operations: Ints) -> Floats:
     """Return the features of valid cells, (cells, 98).
 
-    These are, in this order: those of `along_paths` for each kind of `_COUNTED`; edges, living
-    vertices, the edge from input to output, degrees; for each operation how many vertices there
-    are of it, in how many paths, how often the walk from the output comes by, how many read the
-    input, how many are read by the output, how many have each in-degree and how many lie at each
-    distance from the output (longest path); the greatest number of paths and share of the walk
+    These are, in this order: those of `_live.along_paths` for each kind of `_COUNTED`; edges,
+    living vertices, the edge from input to output, degrees; for each operation how many vertices
+    there are of it, in how many paths, how often the walk from the output comes by, how many read
+    the input, how many are read by the output, how many have each in-degree and how many lie at
+    each distance from the output (longest path); the greatest number of paths and share of the walk
     through one vertex of each operation; the edges from each operation to each; and the logarithm
     of the parameters, as if channels were shared evenly.
 
@@ -91,47 +95,59 @@ def features(matrix: Ints, operations: Ints) -> Floats:
     kinds = named.kinds.take(labels, axis=-1)
     vertices = known.vertices.take(row, axis=-1)[:, :, None] * kinds
     by_kind = vertices.sum(axis=1)
-    by_kind[2] /= _PARTS
     most = vertices[1:3].max(axis=1)
-    most[1] /= _PARTS
     joined = (known.inside.take(row, axis=-1)[:, None] * named.pairs.take(labels, axis=-1)).sum(
         axis=0
     )
-    numbers = known.numbers.take(row, axis=-1)
+    paths, number = known.paths.take(row, axis=-1), known.number.take(row)
+    here = named.along.take(labels, axis=-1) * paths[0, :, None]
+    # Of how many paths a vertex is, and of which part of the walks, summed over the vertices, is
+    # what is counted along them.
+    along, walked = _TOTAL @ by_kind[1], _TOTAL @ by_kind[2]
+    for part in (by_kind[2], most[1], walked):
+        part /= _PARTS
     found = np.concatenate(
         [
-            along_paths(
-                known.there.take(row, axis=-1),
-                named.along.take(labels, axis=-1),
-                known.share.take(row, axis=-1),
-            ),
-            numbers,
+            number[None],
+            along,
+            here.max(axis=0),
+            (here + paths[1, :, None]).min(axis=0),
+            along / number,
+            walked,
+            known.numbers.take(row, axis=-1),
             *by_kind,
             *most,
             joined,
-            _log_params(by_kind[0], by_kind[3].sum(axis=0), by_kind[4].sum(axis=0), numbers[2]),
+            _log_params(by_kind[0], known.weights.take(row, axis=-1)),
         ]
     )
     return np.ascontiguousarray(found.T)
 
 
-def _log_params(
-    kinds: NDArray[Any], entering: NDArray[Any], ending: NDArray[Any], direct: NDArray[Any]
-) -> Floats:
+def _log_params(kinds: NDArray[Any], weights: Floats) -> Floats:
     """Return the logarithm of the parameters of the convolutions in all cells, (1, cells).
 
     Args:
         kinds: how many vertices there are of each operation, (kinds, cells).
+        weights: the square of the channels of an interior vertex as a part of those of the output,
+            and the parameters of all projections, (2, cells).
+    """
+    inner = float(sum(_CELLS * width**2 for width, _ in _STACKS))
+    found: Floats = np.log(inner * (9 * kinds[0] + kinds[1]) * weights[0] + weights[1])[None]
+    return found
+
+
+def _weights(entering: Any, ending: Any, direct: Any) -> Floats:
+    """Return what `_log_params` is told of the shapes of cells, (2, shapes).
+
+    Args:
         entering: how many edges from the input to interior vertices, each a projection.
         ending: how many edges from interior vertices to the output, which share its channels.
         direct: whether an edge leads from input to output.
     """
-    share = 1.0 / np.maximum(ending, 1.0).astype(np.float64)
-    inner = float(sum(_CELLS * width**2 for width, _ in _STACKS))
+    share = 1.0 / np.maximum(ending, 1.0)
     outer = float(sum(((_CELLS - 1) * width + first) * width for width, first in _STACKS))
-    weights = inner * (9 * kinds[0] + kinds[1]) * share**2 + outer * (entering * share + direct)
-    found: Floats = np.log(weights)[None]
-    return found
+    return np.array([share**2, outer * (entering * share + direct)])
 
 
 @cache
@@ -179,17 +195,25 @@ def _shapes() -> _Shapes:
         (degrees > 1).sum(axis=0),
     ]
     inside = [edge[pair] for pair in _INSIDE]
-    rest = [np.asarray(part, np.float32) for part in (there, share, vertices, inside, numbers)]
-    return _Shapes(starts, *rest)
+    paths = (there, _MANY * (1 - there))
+    enter = sum(edge[0, v] for v in _INTERIOR)
+    end = sum(edge[v, _OUTPUT] for v in _INTERIOR)
+    return _Shapes(
+        starts,
+        paths=np.array(paths, dtype=np.float32),
+        number=there.sum(axis=0, dtype=np.float32),
+        vertices=np.array([np.asarray(part, np.float32) for part in vertices]),
+        inside=np.array(inside, dtype=np.float32),
+        numbers=np.array(numbers, dtype=np.float32),
+        weights=_weights(enter, end, edge[0, _OUTPUT]),
+    )
 
 
 @cache
 def _labels() -> _Labels:
     digits = np.indices((KINDS,) * len(_INTERIOR)).reshape(len(_INTERIOR), 1, LABELLINGS)
     kinds = (digits == np.arange(KINDS)[:, None]).astype(np.float32)
-    along = np.einsum(
-        "pv,ck,vkl->pcl", _ON.astype(np.float32), np.array(_COUNTED, dtype=np.float32), kinds
-    )
+    along = np.einsum("pv,ck,vkl->pcl", _ON.astype(np.float32), _TOTAL, kinds)
     pairs = [
         (kinds[s - 1][:, None] * kinds[t - 1][None]).reshape(KINDS**2, LABELLINGS)
         for s, t in _INSIDE

@@ -133,6 +133,26 @@ class Space(ABC):
             raise InvalidArchitecture(f"{shown(plain)} is no architecture of {self.name}: {fault}")
         return plain
 
+    def all_valid(self, archs: Sequence[Any]) -> bool:
+        """Return whether many are all tuples of small integers, and of the space.
+
+        That they are is found out much faster than one by one. Of what may be written with other
+        numbers or in other ways, or has genes of more than 256 choices, the answer is no.
+        """
+        if set(map(type, archs)) != {tuple} or set(map(len, archs)) != {len(self.genes)}:
+            return False
+        try:
+            genes = _of_bytes(archs, len(self.genes))
+        except (TypeError, ValueError):
+            return False
+        return bool((genes < np.array(self.genes)).all()) and self._all_fit(genes)
+
+    def _all_fit(self, genes: Ints) -> bool:
+        """Return whether none of many has a fault, (n, genes), each of which is a choice."""
+        if type(self).fault is Space.fault:
+            return True
+        return all(self.fault(tuple(arch)) is None for arch in genes.tolist())
+
     def code(self, arch: Arch) -> int:
         """Return the place of a valid tuple among all tuples in lexicographic order."""
         return sum(map(mul, arch, self._weights))
@@ -244,6 +264,11 @@ class Space(ABC):
 
     def _genes(self, archs: Sequence[Arch] | Ints) -> Ints:
         """Return the genes of architectures, (architectures, genes)."""
+        if isinstance(archs, list) and set(map(type, archs)) == {tuple}:
+            try:
+                return _of_bytes(archs, len(self.genes))
+            except (TypeError, ValueError):
+                pass  # genes of more than 256 choices, or tuples of something else
         return np.asarray(archs, dtype=np.int64).reshape(-1, len(self.genes))
 
     def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
@@ -269,6 +294,16 @@ class Space(ABC):
     def _encode_one_hot(self, genes: Ints) -> Floats:
         columns = [genes[:, [place]] == np.arange(n) for place, n in enumerate(self.genes)]
         return np.concatenate(columns, axis=1).astype(np.float64)
+
+
+def _of_bytes(archs: Sequence[Arch], genes: int) -> Ints:
+    """Return tuples as an array, in half of the time that numpy takes.
+
+    Raises:
+        TypeError, ValueError: a gene is not a whole number from 0 to 255.
+    """
+    flat = np.frombuffer(b"".join(map(bytes, archs)), dtype=np.uint8)
+    return flat.reshape(-1, genes).astype(np.int64)
 
 
 class Numbered(Space):

@@ -69,9 +69,20 @@ class Nasbench101(Numbered):
             return self._misfit(arch)
         return wrong
 
+    def _all_fit(self, genes: Ints) -> bool:
+        return bool((cells101.tables().place[self._matrices_of(genes)] >= 0).all())
+
+    def _matrices_of(self, genes: Ints) -> Ints:
+        """Return the integer of each cell's matrix, (cells,)."""
+        return genes @ self._worth // LABELLINGS
+
     def _fits(self, edges: Sequence[int]) -> bool:
         """Return whether the benchmark takes a cell of these edges; what follows does not count."""
         return self._place[sum(compress(_WORTH, edges)) // LABELLINGS] >= 0
+
+    @cached_property
+    def _worth(self) -> Ints:
+        return np.array(self._weights)
 
     def _misfit(self, arch: Arch) -> str:
         """Say why the benchmark does not take a cell."""
@@ -309,8 +320,8 @@ class Nasbench101(Numbered):
 
         Of the pruned cell: what is dead has zeros alone.
         """
-        matrix = genes @ np.array(self._weights) // LABELLINGS
-        alive = cells101.tables().place[matrix][:, None] >> np.arange(VERTICES - 2) & 1
+        matrices = self._matrices_of(genes)
+        alive = cells101.tables().place[matrices][:, None] >> np.arange(VERTICES - 2) & 1
         living = np.pad(alive, ((0, 0), (1, 1)), constant_values=1)
         edges = genes[:, : len(EDGES)] * living[:, _SOURCES] * living[:, _TARGETS]
         labels = genes[:, len(EDGES) :, None] == np.arange(len(OPERATIONS))
@@ -319,7 +330,7 @@ class Nasbench101(Numbered):
 
     def _encode_live(self, genes: Ints) -> Floats:
         """What lies on the paths from input to output; `_live101` says which columns."""
-        return live101.features(*np.divmod(genes @ np.array(self._weights), LABELLINGS))
+        return live101.features(*np.divmod(genes @ self._worth, LABELLINGS))
 
     def _encode_path(self, genes: Ints) -> Floats:
         """Which sequences of operations lead from the input to the output, 364 features.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -100,14 +100,21 @@ class Perceptrons:
         """Return how many parameters a network with layers of `sizes` has."""
         return sum((i + 1) * o for i, o in pairwise(sizes))
 
-    def __init__(self, members: int, sizes: Sequence[int], rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        members: int,
+        sizes: Sequence[int],
+        rng: np.random.Generator,
+        *,
+        precision: type[np.floating[Any]] = np.float64,
+    ) -> None:
         """Draw the weights of `members` networks with layers of `sizes`, inputs and outputs too.
 
         Weights are uniform within the square root of 6 over inputs (He et al., ICCV 2015, section
         2.2, as a uniform law); biases are 0.
         """
         self.sizes: Final = tuple(sizes)
-        self.parameters: Final[Floats] = np.zeros((members, self.count(sizes)))
+        self.parameters: Final[Floats] = np.zeros((members, self.count(sizes)), precision)
         self._gradient: Final = np.zeros_like(self.parameters)
         self._layers: Final = self._views(self.parameters)
         self._slopes: Final = self._views(self._gradient)
@@ -123,6 +130,10 @@ class Perceptrons:
             views.append((weights, flat[:, None, end : end + outputs]))
             at = end + outputs
         return views
+
+    def layer(self, number: int) -> tuple[Floats, Floats]:
+        """Return the weights of a layer, (members, inputs, outputs), and its biases, to be set."""
+        return self._layers[number]
 
     def forward(self, x: Floats) -> list[Floats]:
         """Return the inputs of every layer and at last the outputs, (members, n, outputs).

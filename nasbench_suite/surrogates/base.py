@@ -47,6 +47,9 @@ _ABOUT: Final = "about"
 # Networks have no more parameters than this, all together; training holds several arrays of them.
 _MOST: Final = 20_000_000
 
+# So many architectures are checked faster all at once than one by one.
+_MANY: Final = 16
+
 # What a constructor is given; its other parameters are settings.
 _GIVEN: Final = frozenset({"space"})
 
@@ -276,6 +279,8 @@ class Surrogate(ABC):
         """
         if not isinstance(archs, Iterable):
             raise InvalidSetting(f"architectures are {archs!r}: give a list of them")
+        if isinstance(archs, list) and len(archs) >= _MANY and self.space.all_valid(archs):
+            return archs
         # What a strategy hands over is plain already; others may give lists or numpy's numbers.
         return [arch if self._plain(arch) else self.space.check(arch) for arch in archs]
 

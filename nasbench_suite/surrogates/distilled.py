@@ -6,9 +6,11 @@ ensemble or a Gaussian process is accurate and slow to ask; but it can be asked 
 architectures as one likes, and a network that has seen so many of its answers gives nearly the same
 ones in a thousandth of the time.
 
-The student learns the teacher's mean and the logarithm of its standard deviation, of the
-architectures that were measured, of others drawn from the space, and of mutations of the measured
-ones, where a search goes.
+The student is what is linear in the features, and a network for the rest: where a metric is nearly
+a sum of what layers add, a network alone learns it badly (of `hwgpt_s`, perplexity: Kendall's tau
+0.943 alone, 0.989 with the linear part and as the teacher). It learns the teacher's mean and the
+logarithm of its standard deviation, of the architectures that were measured, of others drawn from
+the space, and of mutations of the measured ones, where a search goes.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from nasbench_suite import registry
 from nasbench_suite.core import Arch, Floats, InvalidSetting
 from nasbench_suite.settings import MANY, at_least, between, one_of
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.surrogates._features import ENCODING, features
+from nasbench_suite.surrogates._features import ENCODING, features, stored
 from nasbench_suite.surrogates._networks import LAYERS, Adam, Perceptrons, Scale, take_over
 from nasbench_suite.surrogates._scales import Standard
 from nasbench_suite.surrogates._targets import TARGETS, Target
@@ -36,6 +38,9 @@ _TOGETHER: Final = 1000
 _FAR: Final = 4
 # By how much the squared error of the logarithm of the deviation counts beside that of the mean.
 _DOUBT: Final = 0.1
+# What is added to the squared weights of the linear part, for each architecture: some features
+# follow from others.
+_STRENGTH: Final = 1e-5
 # Of targets with variance 1.
 _LEAST: Final = 1e-6
 # How many standard deviations of its logarithm a standard deviation is from the usual one at most.
@@ -109,7 +114,11 @@ class Distilled(Surrogate):
         self._sizes_for(self._features([]).shape[1])
         self._target: Target
         self._standard: Standard
+        self._linear: Floats
+        self._spread: Floats
         self._network: Perceptrons
+        self._reader: Perceptrons
+        self._slope: Floats
         self._means: Scale
         self._logs: Scale
 
@@ -141,7 +150,26 @@ class Distilled(Surrogate):
         taught = np.stack([self._means.standardise(mean), self._logs.standardise(log)], axis=1)
         x = self._features(asked)
         self._standard = Standard.of_counts(x)
-        self._learn(self._standard.standardise(x), taught, rng)
+        x = self._standard.standardise(x)
+        self._linear = _linear(x, taught)
+        rest = taught - (x @ self._linear[:-1] + self._linear[-1])
+        self._spread = np.maximum(rest.std(axis=0), _LEAST)
+        self._learn(x.astype(np.float32), (rest / self._spread).astype(np.float32), rng)
+        self._ready()
+
+    def _ready(self) -> None:
+        """Make of what was learned what reads features as they are: all scales are within it."""
+        learned, centre = self._network.parameters, self._standard.centre
+        self._reader = Perceptrons(1, self._network.sizes, np.random.default_rng(0))
+        self._reader.parameters[...] = learned
+        weights, bias = self._reader.layer(0)
+        weights /= self._standard.spread[:, None]
+        bias -= centre @ weights[0]
+        weights, bias = self._reader.layer(-1)
+        weights *= self._spread
+        bias *= self._spread
+        self._slope = self._linear[:-1] / self._standard.spread[:, None]
+        bias += self._linear[-1] - centre @ self._slope
 
     def _others(self, archs: Sequence[Arch], rng: np.random.Generator) -> list[Arch]:
         """Return further architectures to ask the teacher of."""
@@ -163,10 +191,11 @@ class Distilled(Surrogate):
         return self._target.restored(mean, std)
 
     def _learn(self, x: Floats, taught: Floats, rng: np.random.Generator) -> None:
-        self._network = Perceptrons(1, self._sizes_for(x.shape[1]), rng)
+        sizes = self._sizes_for(x.shape[1])
+        self._network = Perceptrons(1, sizes, rng, precision=np.float32)
         adam = Adam(self._network.parameters, self._rate)
         steps = self._epochs * math.ceil(len(x) / self._batch)
-        counts = np.array([1.0, _DOUBT])
+        counts = np.array([1.0, _DOUBT], dtype=np.float32)
         step = 0
         for _ in range(self._epochs):
             order = rng.permutation(len(x))
@@ -179,7 +208,9 @@ class Distilled(Surrogate):
                 step += 1
 
     def _predict(self, archs: Sequence[Arch], extra: Floats) -> tuple[Floats, Floats]:
-        found = self._network.forward(self._standard.standardise(self._features(archs)))[-1][0]
+        x = self._features(archs)
+        found = self._reader.forward(x)[-1][0]
+        found += x @ self._slope
         mean = self._means.restore(found[:, 0])
         log = self._logs.restore(np.minimum(np.maximum(found[:, 1], -_REACH), _REACH))
         return self._target.restored(mean, np.exp(log))
@@ -189,6 +220,8 @@ class Distilled(Surrogate):
             "target": self._target.stored(),
             "standard": np.array(self._standard),
             "scales": np.array([*self._means, *self._logs]),
+            "linear": self._linear,
+            "spread": self._spread,
             "parameters": self._network.parameters,
         }
 
@@ -198,5 +231,27 @@ class Distilled(Surrogate):
         self._standard = Standard.restore(arrays["standard"], columns)
         scales = arrays["scales"]
         self._means, self._logs = Scale.stored(scales[:2]), Scale.stored(scales[2:])
-        self._network = Perceptrons(1, self._sizes_for(columns), np.random.default_rng(0))
+        self._linear = stored(arrays, "linear", columns + 1, 2)
+        self._spread = stored(arrays, "spread", 2)
+        rng = np.random.default_rng(0)
+        self._network = Perceptrons(1, self._sizes_for(columns), rng, precision=np.float32)
         take_over(self._network.parameters, arrays["parameters"])
+        self._ready()
+
+    def _precision(self, name: str) -> type[np.floating[Any]]:
+        # In single precision it is learned, in half of the time, and so the file is half as large.
+        return np.float32 if name == "parameters" else super()._precision(name)
+
+
+def _linear(x: Floats, taught: Floats) -> Floats:
+    """Return what is linear in features: (k + 1, 2), the last row for a feature that is 1.
+
+    Args:
+        x: standardised features, (n, k).
+        taught: what is learned of each, (n, 2).
+    """
+    rows = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+    square = rows.T @ rows
+    square[np.diag_indices(len(square) - 1)] += _STRENGTH * len(x)
+    found: Floats = np.linalg.solve(square, rows.T @ taught)
+    return found

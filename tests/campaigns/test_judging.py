@@ -191,7 +191,7 @@ def test_architectures_without_an_extra_value_are_named():
         small(**{**given, "metric": "val_accuracy"})
     told = []
     (row,) = small(**given, drop_missing=True, how={"test": None}, tell=told.append)
-    frame = load("mnasnet/imagenet").frame(["tpuv3_throughput", "official_split"])
+    frame = load("mnasnet/imagenet", "table").frame(["tpuv3_throughput", "official_split"])
     assert row.test == len(frame.dropna()) - 50
     assert ["44 of" in told[0], "1 of" in told[1], len(told)] == [True, True, 2]
 

@@ -289,7 +289,7 @@ class TestRefused:
 
 class TestCommand:
     def test_by_name_and_by_folder(self, nasbench, with_small, written, studied, tmp_path):
-        done = nasbench("surrogate", "report", "small", "--out", tmp_path / "one")
+        done = nasbench("surrogate", "report", "mnasnet", "--out", tmp_path / "one")
         assert done.code == 0, done.err
         assert done.out == f"page: {tmp_path / 'one' / 'report.html'}\n"
         assert (tmp_path / "one" / "report.html").read_bytes() == written.read_bytes()
@@ -306,8 +306,8 @@ class TestCommand:
         for given, said in (
             (("smal", "--out", out), "did you mean small"),
             ((f"{tmp_path}/none", "--out", out), "holds no fitted surrogate"),
-            (("small", "--out", out, "--fidelity", tmp_path / "empty"), "agreements.json"),
-            (("small", "--out", tmp_path / "mine"), "holds something else (thesis.tex)"),
+            (("mnasnet", "--out", out, "--fidelity", tmp_path / "empty"), "agreements.json"),
+            (("mnasnet", "--out", tmp_path / "mine"), "holds something else (thesis.tex)"),
         ):
             done = nasbench("surrogate", "report", *given)
             assert done.code == 2
@@ -315,7 +315,7 @@ class TestCommand:
             assert done.err.count("\n") == 1
             assert said in done.err
         monkeypatch.setitem(sys.modules, "matplotlib", None)
-        done = nasbench("surrogate", "report", "small", "--out", out)
+        done = nasbench("surrogate", "report", "mnasnet", "--out", out)
         assert (done.code, "nasbench-suite[report]" in done.err) == (2, True)
         assert not out.exists()
 

@@ -444,7 +444,7 @@ def test_layers_of_hwgpt(name, seed):
     ],
 )
 def test_a_smooth_model_ranks_better_by_them(name, metric, least, gain):
-    table = benchmarks.load(name)
+    table = benchmarks.load(name, "table")
     frame = table.frame([metric]).sample(4_000, random_state=0)
     archs = [table.space.parse(text) for text in frame.index]
     # Errors in logarithms: what fails to train is far from all others.

@@ -118,7 +118,7 @@ def test_mutations_of_the_best(accuracy, direction):
 
 def test_mutations_are_found_by_their_canonical_forms():
     """Where a table holds canonical forms, most neighbours are there under these alone."""
-    table = load("nasbench101/cifar10")
+    table = load("nasbench101/cifar10", "table")
     space = table.space
     frame = table.frame(["val_accuracy"])
     archs = [space.parse(text) for text in frame.index[:3000]]

@@ -11,7 +11,7 @@ from nasbench_suite.tables.store import Table
 
 QUESTIONS = [
     pytest.param(table, protocol.report, id=f"{name}-{protocol.name}")
-    for name, table in ((name, load(name)) for name in benchmarks.names())
+    for name, table in ((name, load(name, "table")) for name in benchmarks.names())
     if table.covers_space
     for protocol in table.protocols.values()
 ]
@@ -96,7 +96,7 @@ def test_a_question_that_has_no_column():
     ],
 )
 def test_what_only_training_tells(benchmark, metric, why):
-    found = load(benchmark).trained(metric)
+    found = load(benchmark, "table").trained(metric)
     assert found is None if why is None else why in found
 
 

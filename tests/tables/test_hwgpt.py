@@ -17,7 +17,7 @@ TEXT = "gpt-s-10-768-2-2-4-4-3-3-3-4-4-2-4-12-12-4-4-12-12-8-4-12-False"
 
 @pytest.fixture(scope="module")
 def table():
-    return load("hwgpt_s/openwebtext")
+    return load("hwgpt_s/openwebtext", "table")
 
 
 def test_a_network_can_be_looked_up(table):

@@ -45,7 +45,7 @@ for name in ("zcu102", "vck190"):
 
 @pytest.fixture(scope="module")
 def table():
-    return load("mnasnet/imagenet")
+    return load("mnasnet/imagenet", "table")
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def sample():
 
 def test_the_sample_is_looked_up_by_any_way_to_write_a_cell(sample, space):
     assert (sample.rows, sample.key, sample.covers_space) == (30_001, "canonical", False)
-    assert load("nasbench101/cifar10").rows == 30_001
+    assert load("nasbench101/cifar10", "table").rows == 30_001
     # The first of all hashes, as it was published and as other tuples of the same cell.
     matrix = "0100110001000000010010000010000001000000010000000"
     published = f"{matrix}:input,{','.join(WORDS[int(d)] for d in '02001')},output"
