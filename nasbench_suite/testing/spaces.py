@@ -114,6 +114,20 @@ class SpaceTests:
         assert not space.valid((space.genes[0], *arch[1:]))
         assert not space.valid((-1, *arch[1:]))
 
+    def test_many_are_valid_where_each_is(self, space: Space, archs: list[Arch]) -> None:
+        """`all_valid` is true of architectures, and false where one of many is none."""
+        if max(space.genes) <= 256:
+            assert space.all_valid(archs)
+        arch = archs[0]
+        drawn = np.random.default_rng(0).integers(space.genes, size=(200, len(space.genes)))
+        tuples: list[Any] = [tuple(genes) for genes in drawn.tolist()]
+        tuples += [arch[:-1], (*arch, 0), (space.genes[0], *arch[1:]), (-1, *arch[1:])]
+        for other in tuples:
+            if not space.valid(other):
+                assert not space.all_valid([*archs, other])
+        for other in (list(arch), (0.5, *arch[1:]), ("0", *arch[1:])):
+            assert not space.all_valid([*archs, other])
+
     # Numbers.
 
     def test_index_then_at_gives_the_architecture(self, space: Space, archs: list[Arch]) -> None:

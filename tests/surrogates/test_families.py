@@ -180,6 +180,18 @@ def test_a_student_says_what_its_teacher_says():
     assert np.corrcoef(np.log(ours[1]), np.log(theirs[1]))[0, 1] > 0.95
 
 
+def test_a_student_of_what_is_nearly_a_sum_is_exact():
+    """What is linear in the features it need not learn by small steps."""
+    table = load("hwgpt_s/openwebtext", "table")
+    frame = table.frame(["perplexity"])[:900]
+    archs, y = [table.space.parse(text) for text in frame.index], frame["perplexity"].to_numpy()
+    kind = registry.load("surrogates", "distilled")
+    student = kind(table.space, teacher="ridge", drawn=2000, epochs=10)
+    student.fit(archs[:300], y[:300], noise())
+    theirs, ours = student.teach(archs[300:])[0], student.predict(archs[300:])[0]
+    assert np.square(ours - theirs).mean() < 0.002 * theirs.var()
+
+
 def test_a_student_stays_where_its_teacher_was():
     """No mean or deviation is further out than any that it was taught, by much."""
     cells, y = drawn(300, 6)
