@@ -37,8 +37,8 @@ from nasbench_suite.surrogates.base import MODEL, Surrogate
 
 _KEPT: Final = 1 << 17
 """How many answers are remembered: scoring asks again what a search has asked."""
-_TOGETHER: Final = 4096
-"""How many are predicted at once, so that what is in between stays small."""
+_TOGETHER: Final = 500
+"""How many are predicted at once: what is in between stays in a fast memory."""
 
 
 class _Answer(NamedTuple):
@@ -74,6 +74,9 @@ class SurrogateBenchmark:
         self._predictors = {
             (found.metric, found.epochs): found for found in fitted.predictors(folder, self.card)
         }
+        longest = sorted(self._predictors.items(), key=lambda item: _length(item[0][1]))
+        # Without epochs the longest training is meant.
+        self._asked = {(metric, None): found for (metric, _), found in longest} | self._predictors
         self._models: dict[Path, Surrogate] = {}
         self._answer = lru_cache(maxsize=_KEPT)(self._ask)
 
@@ -260,11 +263,9 @@ class SurrogateBenchmark:
     def _predictor(self, metric: str | None, epochs: int | None) -> fitted.Predictor:
         name = metric or self.reported
         try:
-            return self._predictors[name, epochs]
+            return self._asked[name, epochs]
         except (KeyError, TypeError):
             lengths = self.epochs(name)
-        if epochs is None:
-            return self._predictors[name, lengths[-1]]
         known = ", ".join(str(at) for at in lengths if at is not None)
         raise NotMeasured(
             f"{name} after {shown(epochs)} epochs is not predicted on {self.benchmark}: "

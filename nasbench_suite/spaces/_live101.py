@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from itertools import combinations, pairwise
+from math import prod
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -41,6 +42,36 @@ _STACKS: Final = ((128, 128), (256, 128), (512, 256))
 """Channels of each stack, and of what goes into its first cell."""
 _CELLS: Final = 3
 """In each stack."""
+_INNER: Final = float(sum(_CELLS * width**2 for width, _ in _STACKS))
+"""Parameters of a 1x1 convolution as wide as the output, in all cells together."""
+_OUTER: Final = float(sum(((_CELLS - 1) * width + first) * width for width, first in _STACKS))
+"""The same of a projection from the input."""
+
+
+def _places(*forms: tuple[int, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Return where arrays of these shapes lie that are stored one after the other."""
+    ends = np.cumsum([prod(form) for form in forms]).tolist()
+    return list(zip([0, *ends[:-1]], ends, forms, strict=True))
+
+
+_QUANTITIES: Final = 5 + _MOST_INTO + VERTICES - 2
+"""What is multiplied with a vertex's operation: see `_shapes`."""
+_OF_SHAPES: Final = _places(
+    (len(_PATHS), 1),
+    (len(_PATHS), 1),
+    (_QUANTITIES, len(_INTERIOR), 1),
+    (len(_INSIDE), 1),
+    (1,),
+    (9,),
+)
+"""Which of the possible paths there are, `_MANY` where one is not, quantities of the interior
+vertices, which edges there are between these, how many paths; and edges, living vertices, the edge
+from input to output, and degrees."""
+_OF_LABELS: Final = _places(
+    (len(_PATHS), len(_COUNTED)), (len(_INTERIOR), KINDS), (len(_INSIDE), KINDS**2)
+)
+"""What is counted along each possible path, indicators of the operations, and what operations an
+edge between interior vertices would join."""
 
 
 class _Shapes(NamedTuple):
@@ -48,29 +79,17 @@ class _Shapes(NamedTuple):
 
     starts: Ints
     """The place of the first labelled cell of each shape, ascending."""
-    paths: NDArray[np.float32]
-    """(2, paths, shapes): which of the possible paths there are, and `_MANY` where one is not."""
-    number: NDArray[np.float32]
-    """How many paths there are."""
-    vertices: NDArray[np.float32]
-    """(quantities, interior vertices, shapes): what is multiplied with a vertex's operation."""
-    inside: NDArray[np.float32]
-    """Which edges there are between interior vertices."""
-    numbers: NDArray[np.float32]
-    """Edges, living vertices, edge from input to output, and degrees."""
+    table: NDArray[np.float32]
+    """(numbers, shapes): the arrays of `_OF_SHAPES`, one after the other."""
     weights: Floats
     """(2, shapes): what `_log_params` reads."""
 
 
 class _Labels(NamedTuple):
-    """What depends on the operations of a cell, which are the last axis."""
+    """What depends on the operations of a cell."""
 
-    along: NDArray[np.float32]
-    """(paths, counts, labellings): what is counted along each possible path."""
-    kinds: NDArray[np.float32]
-    """(interior vertices, kinds, labellings): the indicators of the operations."""
-    pairs: NDArray[np.float32]
-    """(edges between interior vertices, pairs of kinds, labellings): what the edge would join."""
+    table: NDArray[np.float32]
+    """(numbers, labellings): the arrays of `_OF_LABELS`, one after the other."""
 
 
 def features(matrix: Ints, operations: Ints) -> Floats:
@@ -92,15 +111,21 @@ def features(matrix: Ints, operations: Ints) -> Floats:
     place = tables.place[matrix]
     labels = tables.operations[(place & 31) * LABELLINGS + operations]
     row = known.starts.searchsorted(place >> 5)
-    kinds = named.kinds.take(labels, axis=-1)
-    vertices = known.vertices.take(row, axis=-1)[:, :, None] * kinds
-    by_kind = vertices.sum(axis=1)
-    most = vertices[1:3].max(axis=1)
-    joined = (known.inside.take(row, axis=-1)[:, None] * named.pairs.take(labels, axis=-1)).sum(
-        axis=0
+    count = (len(row),)
+    # One look-up of many numbers takes less time than several.
+    shape, label = known.table.take(row, axis=-1), named.table.take(labels, axis=-1)
+    there, absent, by_vertex, inside, number, numbers = (
+        shape[start:end].reshape(form + count) for start, end, form in _OF_SHAPES
     )
-    paths, number = known.paths.take(row, axis=-1), known.number.take(row)
-    here = named.along.take(labels, axis=-1) * paths[0, :, None]
+    along_each, kinds, pairs = (
+        label[start:end].reshape(form + count) for start, end, form in _OF_LABELS
+    )
+    vertices = by_vertex * kinds
+    # Of one cell, methods such as `sum` take twice as long as what they call.
+    by_kind = np.add.reduce(vertices, axis=1)
+    most = np.maximum.reduce(vertices[1:3], axis=1)
+    joined = np.add.reduce(inside * pairs, axis=0)
+    here = along_each * there
     # Of how many paths a vertex is, and of which part of the walks, summed over the vertices, is
     # what is counted along them.
     along, walked = _TOTAL @ by_kind[1], _TOTAL @ by_kind[2]
@@ -108,15 +133,15 @@ def features(matrix: Ints, operations: Ints) -> Floats:
         part /= _PARTS
     found = np.concatenate(
         [
-            number[None],
+            number,
             along,
-            here.max(axis=0),
-            (here + paths[1, :, None]).min(axis=0),
+            np.maximum.reduce(here, axis=0),
+            np.minimum.reduce(here + absent, axis=0),
             along / number,
             walked,
-            known.numbers.take(row, axis=-1),
-            *by_kind,
-            *most,
+            numbers,
+            by_kind.reshape((_QUANTITIES * KINDS, *count)),
+            most.reshape((2 * KINDS, *count)),
             joined,
             _log_params(by_kind[0], known.weights.take(row, axis=-1)),
         ]
@@ -132,8 +157,7 @@ def _log_params(kinds: NDArray[Any], weights: Floats) -> Floats:
         weights: the square of the channels of an interior vertex as a part of those of the output,
             and the parameters of all projections, (2, cells).
     """
-    inner = float(sum(_CELLS * width**2 for width, _ in _STACKS))
-    found: Floats = np.log(inner * (9 * kinds[0] + kinds[1]) * weights[0] + weights[1])[None]
+    found: Floats = np.log(_INNER * (9 * kinds[0] + kinds[1]) * weights[0] + weights[1])[None]
     return found
 
 
@@ -146,8 +170,7 @@ def _weights(entering: Any, ending: Any, direct: Any) -> Floats:
         direct: whether an edge leads from input to output.
     """
     share = 1.0 / np.maximum(ending, 1.0)
-    outer = float(sum(((_CELLS - 1) * width + first) * width for width, first in _STACKS))
-    return np.array([share**2, outer * (entering * share + direct)])
+    return np.array([share**2, _OUTER * (entering * share + direct)])
 
 
 @cache
@@ -195,18 +218,22 @@ def _shapes() -> _Shapes:
         (degrees > 1).sum(axis=0),
     ]
     inside = [edge[pair] for pair in _INSIDE]
-    paths = (there, _MANY * (1 - there))
     enter = sum(edge[0, v] for v in _INTERIOR)
     end = sum(edge[v, _OUTPUT] for v in _INTERIOR)
-    return _Shapes(
-        starts,
-        paths=np.array(paths, dtype=np.float32),
-        number=there.sum(axis=0, dtype=np.float32),
-        vertices=np.array([np.asarray(part, np.float32) for part in vertices]),
-        inside=np.array(inside, dtype=np.float32),
-        numbers=np.array(numbers, dtype=np.float32),
-        weights=_weights(enter, end, edge[0, _OUTPUT]),
-    )
+    parts = (there, _MANY * (1 - there), vertices, inside, there.sum(axis=0), numbers)
+    return _Shapes(starts, _table(parts, len(starts)), _weights(enter, end, edge[0, _OUTPUT]))
+
+
+def _table(parts: Iterable[Any], columns: int) -> NDArray[np.float32]:
+    """Return arrays whose last axis is the same below each other."""
+    rows = [
+        np.asarray(row, np.float32).reshape(-1, columns) for part in parts for row in _rows(part)
+    ]
+    return np.concatenate(rows)
+
+
+def _rows(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else [part]
 
 
 @cache
@@ -218,7 +245,7 @@ def _labels() -> _Labels:
         (kinds[s - 1][:, None] * kinds[t - 1][None]).reshape(KINDS**2, LABELLINGS)
         for s, t in _INSIDE
     ]
-    return _Labels(along, kinds, np.array(pairs))
+    return _Labels(_table((along, kinds, pairs), LABELLINGS))
 
 
 def _product(factors: Iterable[NDArray[Any]]) -> NDArray[Any]:

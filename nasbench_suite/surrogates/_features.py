@@ -35,6 +35,8 @@ def features(
 ) -> Floats:
     """Return the encodings of architectures, and further columns, (n, k), side by side."""
     parts = [space.encode(archs, kind) for kind in encodings]
+    if len(parts) == 1 and not extra.shape[1]:
+        return parts[0]
     return np.concatenate([*parts, extra], axis=1)
 
 

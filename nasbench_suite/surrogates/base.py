@@ -98,7 +98,8 @@ def finite_only(mean: Floats, std: Floats) -> tuple[Floats, Floats]:
     Raises:
         Diverged: one is no finite number.
     """
-    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+    # No sum is finite of what is not.
+    if not np.isfinite(mean + std).all():
         raise Diverged(
             "the surrogate predicts what is no finite number: its training diverged; set a "
             "smaller learning rate, or fewer layers"
@@ -250,9 +251,11 @@ class Surrogate(ABC):
         Raises:
             As `predict`.
         """
+        if len(archs) <= together:
+            return self.predict(archs)
         parts = [
             self.predict(archs[start : start + together])
-            for start in range(0, max(len(archs), 1), together)
+            for start in range(0, len(archs), together)
         ]
         return np.concatenate([mean for mean, _ in parts]), np.concatenate(
             [std for _, std in parts]

@@ -166,10 +166,14 @@ class Distilled(Surrogate):
         weights /= self._standard.spread[:, None]
         bias -= centre @ weights[0]
         weights, bias = self._reader.layer(-1)
-        weights *= self._spread
-        bias *= self._spread
         self._slope = self._linear[:-1] / self._standard.spread[:, None]
+        units = np.array([self._means.spread, self._logs.spread])
+        weights *= self._spread * units
+        bias *= self._spread
         bias += self._linear[-1] - centre @ self._slope
+        bias *= units
+        bias += [self._means.centre, self._logs.centre]
+        self._slope *= units
 
     def _others(self, archs: Sequence[Arch], rng: np.random.Generator) -> list[Arch]:
         """Return further architectures to ask the teacher of."""
@@ -211,9 +215,9 @@ class Distilled(Surrogate):
         x = self._features(archs)
         found = self._reader.forward(x)[-1][0]
         found += x @ self._slope
-        mean = self._means.restore(found[:, 0])
-        log = self._logs.restore(np.minimum(np.maximum(found[:, 1], -_REACH), _REACH))
-        return self._target.restored(mean, np.exp(log))
+        usual, reach = self._logs.centre, _REACH * self._logs.spread
+        log = np.minimum(np.maximum(found[:, 1], usual - reach), usual + reach)
+        return self._target.restored(found[:, 0], np.exp(log))
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {

@@ -113,10 +113,10 @@ def test_every_metric_answers_for_the_whole_space(name):
             assert (answers > 0).all(), (metric, epochs)
 
 
-@pytest.mark.parametrize("benchmark", ["mnasnet/imagenet", "nasbench101/cifar10"])
-def test_a_search_runs_on_predictions(benchmark):
-    searched = load(benchmark)
-    found = run("regularized_evolution", benchmark, budget=Budget(evaluations=200), seed=0)
+@pytest.mark.parametrize("name", ["mnasnet/imagenet", "nasbench101/cifar10"])
+def test_a_search_runs_on_predictions(name):
+    searched = load(name)
+    found = run("regularized_evolution", name, budget=Budget(evaluations=200), seed=0)
     assert (searched.source, found.source, found.data) == ("surrogate", "surrogate", searched.data)
     best = max(found.trials, key=lambda trial: trial.score)
     record = searched.record(best.arch)
