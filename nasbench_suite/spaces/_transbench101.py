@@ -27,9 +27,11 @@ HALVES: Final = frozenset({3, 4})
 """The modules that halve the image."""
 
 
-def network(modules: Sequence[int], block: Block, *, classes: int, size: int) -> Graph:
+def network(
+    modules: Sequence[int], block: Block, *, classes: int, size: int, image_channels: int = 3
+) -> Graph:
     """Return the network of so many classes and images of `size` pixels a side."""
-    net = Graph(channels=3, size=size)
+    net = Graph(channels=image_channels, size=size)
     x = net.batch_norm(net.conv(0, WIDTH // 2, 3, 2))
     x = net.relu_conv_bn(x, WIDTH, 3, 2)
     for kind in modules:

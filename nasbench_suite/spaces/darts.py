@@ -177,9 +177,29 @@ class Darts(Space):
                     values[f"{_PREFIX}inputs_node_{cell}_{node}"] = sources
         return values
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
-        """Return the network that NAS-Bench-301 trained: 32 channels, 8 layers."""
-        return network(arch, channels=CHANNELS, layers=LAYERS, classes=classes, size=size)
+    def graph(
+        self,
+        arch: Arch,
+        *,
+        classes: int,
+        size: int,
+        image_channels: int = 3,
+        width: int = CHANNELS,
+        cells: int = LAYERS,
+    ) -> Graph:
+        """Return the network that NAS-Bench-301 trained: 32 channels, 8 layers.
+
+        Another `width` and number of `cells` in all, its layers, make another: DARTS evaluates the
+        network of `EVALUATION`.
+        """
+        return network(
+            arch,
+            channels=width,
+            layers=cells,
+            classes=classes,
+            size=size,
+            image_channels=image_channels,
+        )
 
     def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
         """Return both cells, side by side, with a node for each input, operation and output.
@@ -272,13 +292,15 @@ def _paths(cell: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
     return [found for node in NODES for found in reach[node]]
 
 
-def network(arch: Arch, *, channels: int, layers: int, classes: int, size: int) -> Graph:
+def network(
+    arch: Arch, *, channels: int, layers: int, classes: int, size: int, image_channels: int = 3
+) -> Graph:
     """Return the network of so many channels and layers, without the auxiliary classifier.
 
     The cells at a third and at two thirds of the layers are reduction cells (DARTS, section 3.1
     and appendix A.2): they double the channels, and their edges from the inputs halve the image.
     """
-    net = Graph(channels=3, size=size)
+    net = Graph(channels=image_channels, size=size)
     before = last = net.batch_norm(net.conv(0, 3 * channels, 3))
     reduced = False
     for layer in range(layers):

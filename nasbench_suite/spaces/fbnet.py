@@ -90,14 +90,14 @@ class Fbnet(Space):
         """Return the names of the operations, joined by commas."""
         return ",".join(OPERATIONS[gene] for gene in arch)
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(self, arch: Arch, *, classes: int, size: int, image_channels: int = 3) -> Graph:
         """Return the network, that of ImageNet from 64 pixels a side on and of CIFAR below.
 
         They differ in strides and in the width before the classifier. FBNet-A of the paper has
         another width, 1504 on ImageNet.
         """
         strides, stem, head = _CIFAR if size < _SMALL else _IMAGENET
-        net = Graph(channels=3, size=size)
+        net = Graph(channels=image_channels, size=size)
         x = net.relu(net.batch_norm(net.conv(0, WIDTHS[0], 3, stem)))
         genes = iter(arch)
         for layers, width, stride in zip(LAYERS, WIDTHS, strides, strict=True):

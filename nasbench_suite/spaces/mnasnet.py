@@ -111,12 +111,12 @@ class Mnasnet(Space):
         """Return the network as Accel-NASBench's dictionary; see `from_config`."""
         return {name: choices[gene] for gene, (name, choices) in zip(arch, _named(), strict=True)}
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(self, arch: Arch, *, classes: int, size: int, image_channels: int = 3) -> Graph:
         """Return the network: stem, seven blocks, a 1x1 convolution and the classifier.
 
         The activations are described as rectifiers; they cost nothing either way.
         """
-        net = Graph(channels=3, size=size)
+        net = Graph(channels=image_channels, size=size)
         x = net.relu(net.batch_norm(net.conv(0, _STEM, 3, 2)))
         values = [choices[gene] for gene, (_, choices) in zip(arch, _named(), strict=True)]
         for block, (stride, width) in enumerate(zip(STRIDES, WIDTHS, strict=True)):

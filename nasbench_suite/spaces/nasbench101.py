@@ -26,12 +26,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_suite.core import Arch, Floats, Ints, InvalidArchitecture, shown
+from nasbench_suite.core import (
+    Arch,
+    Floats,
+    Ints,
+    InvalidArchitecture,
+    InvalidSetting,
+    shown,
+)
 from nasbench_suite.graph import Graph
 from nasbench_suite.spaces import _cells101 as cells101
 from nasbench_suite.spaces import _live101 as live101
 from nasbench_suite.spaces._cells101 import EDGES, LABELLINGS, MAX_EDGES, VERTICES
 from nasbench_suite.spaces._dags import ABSENT, Dags
+from nasbench_suite.spaces._network101 import cell
 from nasbench_suite.spaces.base import Numbered
 
 OPERATIONS: Final = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -285,20 +293,39 @@ class Nasbench101(Numbered):
 
     # The network and its features.
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(
+        self,
+        arch: Arch,
+        *,
+        classes: int,
+        size: int,
+        image_channels: int = 3,
+        width: int = 128,
+        cells: int = 3,
+    ) -> Graph:
         """Return the network of the paper, section 2.1: three stacks of three cells.
 
         The stem is a 3x3 convolution to 128 channels; between stacks a pooling halves the image
         and the channels double. The order of the vertices says which of them are one channel wider
         where channels cannot be shared evenly, so isomorphic architectures may differ in cost.
+        Small images need less: another number of channels of the images, another `width` of the
+        first stack, and another number of `cells` a stack.
+
+        Raises:
+            InvalidSetting: the width is too small for the vertices to share.
         """
+        if width < VERTICES - 2:
+            raise InvalidSetting(
+                f"the vertices of a cell share {width} channels: there must be {VERTICES - 2} or "
+                "more"
+            )
         matrix, words = self.to_spec(arch)
-        net = Graph(channels=3, size=size)
-        x = net.conv_bn_relu(0, 128, 3)
-        for channels in (128, 256, 512):
-            if channels > 128:
+        net = Graph(channels=image_channels, size=size)
+        x = net.conv_bn_relu(0, width, 3)
+        for channels in (width, 2 * width, 4 * width):
+            if channels > width:
                 x = net.max_pool(x, 2, 2)
-            for _ in range(3):
+            for _ in range(cells):
                 x = cell(net, x, matrix.tolist(), words, channels)
         net.linear(net.global_avg_pool(x), classes)
         return net
@@ -375,49 +402,3 @@ def _upper(size: int) -> Callable[[bytes], tuple[int, ...]]:
             for source, target in EDGES
         )
     )
-
-
-def cell(net: Graph, source: int, matrix: list[list[int]], words: list[str], channels: int) -> int:
-    """Add a cell of so many channels (the paper, section 2.1; its code's `build_module`).
-
-    An edge from the input is a projection, 1x1, to the width of its target. An edge between other
-    vertices drops the last channels where its target is narrower. A vertex is its operation on
-    the sum of its edges. The output is all vertices that lead to it side by side, to which an
-    edge from the input is added.
-    """
-    output = len(words) - 1
-    widths = _widths(matrix, channels)
-    values = [source]
-    for vertex in range(1, output):
-        width = widths[vertex]
-        terms = [net.truncate(values[s], width) for s in range(1, vertex) if matrix[s][vertex]]
-        if matrix[0][vertex]:
-            terms.append(net.conv_bn_relu(source, width, 1))
-        x = net.add(terms)
-        if words[vertex] == "maxpool3x3":
-            values.append(net.max_pool(x, 3, padding=1))
-        else:
-            kernel = 3 if words[vertex] == "conv3x3-bn-relu" else 1
-            values.append(net.conv_bn_relu(x, width, kernel))
-    ends = [values[vertex] for vertex in range(1, output) if matrix[vertex][output]]
-    terms = [net.concat(ends)] if ends else []
-    if matrix[0][output]:
-        terms.append(net.conv_bn_relu(source, channels, 1))
-    return net.add(terms)
-
-
-def _widths(matrix: list[list[int]], channels: int) -> list[int]:
-    """Return the channels of each vertex but the output; the input has whatever comes in.
-
-    Those that lead to the output share its channels evenly, the first of them taking one of the
-    remainder each. Another is as wide as the widest that it leads to.
-    """
-    output = len(matrix) - 1
-    widths = [0] * output
-    ends = [vertex for vertex in range(1, output) if matrix[vertex][output]]
-    for place, vertex in enumerate(ends):
-        widths[vertex] = channels // len(ends) + (place < channels % len(ends))
-    for vertex in reversed(range(1, output)):
-        if not matrix[vertex][output]:
-            widths[vertex] = max(widths[t] for t in range(vertex, output) if matrix[vertex][t])
-    return widths

@@ -83,9 +83,25 @@ class Nasbench1014v(Sparse):
         words = f"input,{OPERATIONS[first]},{OPERATIONS[second]},output"
         return f"0{a}{b}{c}00{d}{e}000{f}0000:{words}"
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(
+        self,
+        arch: Arch,
+        *,
+        classes: int,
+        size: int,
+        image_channels: int = 3,
+        width: int = 128,
+        cells: int = 3,
+    ) -> Graph:
         """Return the network, as `nasbench101` has it."""
-        return self._seven.graph(self.widened(arch), classes=classes, size=size)
+        return self._seven.graph(
+            self.widened(arch),
+            classes=classes,
+            size=size,
+            image_channels=image_channels,
+            width=width,
+            cells=cells,
+        )
 
     def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
         """Return the pruned cells, as `nasbench101` has them."""

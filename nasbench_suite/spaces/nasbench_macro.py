@@ -70,13 +70,13 @@ class NasbenchMacro(Space):
             first += [arch[start], *sorted(arch[start + 1 : end], key=bool)]
         return tuple(first)
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(self, arch: Arch, *, classes: int, size: int, image_channels: int = 3) -> Graph:
         """Return the network: stem, three stages, a 1x1 convolution and the classifier.
 
         The first layer of a stage halves the image and doubles the channels; an identity does it
         by a 1x1 convolution.
         """
-        net = Graph(channels=3, size=size)
+        net = Graph(channels=image_channels, size=size)
         x = _conv_bn_relu(net, 0, _STEM, 3)
         firsts = {start for start, _ in STAGES}
         for layer, gene in enumerate(arch):

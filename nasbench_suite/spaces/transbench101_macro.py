@@ -79,9 +79,11 @@ class Transbench101Macro(Sparse):
                 return f"{count} of its modules {does}, and 1 to {most} must"
         return None
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(self, arch: Arch, *, classes: int, size: int, image_channels: int = 3) -> Graph:
         """Return the network of residual blocks, for a task of one linear layer."""
-        return network(_modules(arch), _residual, classes=classes, size=size)
+        return network(
+            _modules(arch), _residual, classes=classes, size=size, image_channels=image_channels
+        )
 
     def _encode_live(self, genes: Ints) -> Floats:
         """Of each module what it does and what width and size it has, their sums, and log costs.

@@ -55,7 +55,7 @@ class Transbench101Micro(Space):
         a, b, c, d, e, f = arch
         return f"{_START}{a}_{b}{c}_{d}{e}{f}"
 
-    def graph(self, arch: Arch, *, classes: int, size: int) -> Graph:
+    def graph(self, arch: Arch, *, classes: int, size: int, image_channels: int = 3) -> Graph:
         """Return the network of five modules of two cells, for a task of one linear layer.
 
         A node of a cell is the sum of its edges. Where width or size change, the edges from the
@@ -73,7 +73,7 @@ class Transbench101Micro(Space):
                 nodes.append(net.add(terms))
             return nodes[-1]
 
-        return network(_MODULES, cell, classes=classes, size=size)
+        return network(_MODULES, cell, classes=classes, size=size, image_channels=image_channels)
 
     def dags(self, archs: Sequence[Arch] | Ints) -> Dags:
         """Return the convolutions that lie on paths; see `_dags.on_edges`."""

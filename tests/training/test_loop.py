@@ -321,9 +321,6 @@ def test_bad_input(space, digits):
         training.train(LIGHT, space, digits, recipe(), seed=-1)
     with pytest.raises(InvalidSetting, match="fp16 needs a GPU"):
         training.train(LIGHT, space, digits, recipe(precision="fp16"), seed=0, device="cpu")
-    darts = registry.load("spaces", "darts")
-    with pytest.raises(InvalidSetting, match="read images of 3 channels"):
-        training.train(darts.at(0), darts, digits, recipe(), seed=0)
 
 
 def test_without_a_compiler(space, digits, monkeypatch, tmp_path):
