@@ -53,6 +53,8 @@ class Node(NamedTuple):
     """
     dilation: int = 1
     """How many pixels apart a convolution's weights are."""
+    paths: tuple[int, ...] = ()
+    """Which terms of a sum, counted from 0, are paths that a training may drop."""
 
 
 class Graph:
@@ -64,6 +66,8 @@ class Graph:
     def __init__(self, *, channels: int, size: int) -> None:
         """Begin with an input image of so many channels and pixels a side."""
         self.nodes: list[Node] = [Node("input", (), channels, size)]
+        self.auxiliary: int | None = None
+        """The node that an auxiliary classifier reads, where the network has a place for one."""
 
     def _add(self, operation: Operation, source: int, **changes: int | bool) -> int:
         node = Node(operation, (source,), self.nodes[source].channels, self.nodes[source].size)
@@ -79,9 +83,14 @@ class Graph:
         *,
         groups: int = 1,
         dilation: int = 1,
+        pads: bool = True,
     ) -> int:
-        """Add a convolution without bias, padded so that only the stride shrinks the image."""
-        size = -(-self.nodes[source].size // stride)
+        """Add a convolution without bias, padded so that only the stride shrinks the image.
+
+        One that does not pad shrinks the image by its kernel too.
+        """
+        before = self.nodes[source].size
+        size = -(-(before if pads else before - dilation * (kernel - 1)) // stride)
         return self._add(
             "conv",
             source,
@@ -89,7 +98,7 @@ class Graph:
             size=size,
             kernel=kernel,
             stride=stride,
-            padding=dilation * (kernel // 2),
+            padding=dilation * (kernel // 2) if pads else 0,
             groups=groups,
             dilation=dilation,
         )
@@ -172,12 +181,18 @@ class Graph:
         """Add the channels in another order: the first of each group, then the second of each."""
         return self._add("shuffle", source, groups=groups)
 
-    def add(self, sources: list[int]) -> int:
-        """Add the sum of nodes of one shape; of a single node, that node itself."""
+    def add(self, sources: list[int], paths: tuple[int, ...] = ()) -> int:
+        """Add the sum of nodes of one shape; of a single node, that node itself.
+
+        Args:
+            sources: the terms.
+            paths: the places among them of those that a training may drop.
+        """
         if len(sources) == 1:
             return sources[0]
         first = self.nodes[sources[0]]
-        self.nodes.append(Node("add", tuple(sources), first.channels, first.size))
+        node = Node("add", tuple(sources), first.channels, first.size, paths=paths)
+        self.nodes.append(node)
         return len(self.nodes) - 1
 
     def concat(self, sources: list[int]) -> int:

@@ -299,6 +299,8 @@ def network(
 
     The cells at a third and at two thirds of the layers are reduction cells (DARTS, section 3.1
     and appendix A.2): they double the channels, and their edges from the inputs halve the image.
+    The second of them is what an auxiliary classifier reads. A path that a training may drop is an
+    operation other than the identity.
     """
     net = Graph(channels=image_channels, size=size)
     before = last = net.batch_norm(net.conv(0, 3 * channels, 3))
@@ -313,6 +315,8 @@ def network(
         half = arch[_HALF:] if reduces else arch[:_HALF]
         before, last = last, _cell(net, inputs, half, 2 if reduces else 1)
         reduced = reduces
+        if layer == 2 * layers // 3:
+            net.auxiliary = last
     net.linear(net.global_avg_pool(last), classes)
     return net
 
@@ -324,7 +328,9 @@ def _cell(net: Graph, inputs: list[int], genes: Arch, stride: int) -> int:
             _operation(net, nodes[source], kind, stride if source < 2 else 1)
             for source, kind in edges
         ]
-        nodes.append(net.add(terms))
+        # Only the identity gives back the node that it reads.
+        paths = tuple(place for place, term in enumerate(terms) if term not in nodes)
+        nodes.append(net.add(terms, paths))
     return net.concat(nodes[2:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812 - its customary name
@@ -65,3 +66,47 @@ def disturb(images: Tensor, deviation: float, generator: Generator) -> Tensor:
         return images
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     return images.add(noise, alpha=deviation)
+
+
+def cutout(images: Tensor, pixels: int, generator: Generator) -> Tensor:
+    """Return images of which each has a square set to 0, the mean; of no pixels nothing is drawn.
+
+    DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout",
+    2017: the centre is any pixel, and what of the square lies outside is lost.
+
+    Args:
+        images: (images, channels, size, size) of float32.
+        pixels: the side of the square, at least 0.
+        generator: of the images' device.
+    """
+    if not pixels:
+        return images
+    count, _, size, _ = images.shape
+    centres = torch.randint(0, size, (2, count), generator=generator, device=images.device)
+    begin = centres[:, :, None] - pixels // 2
+    places = torch.arange(size, device=images.device)
+    rows, columns = (places >= begin) & (places < begin + pixels)
+    return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
+
+
+def mix(images: Tensor, share: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Return images with others of them mixed in, and which, (images,).
+
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+
+    Args:
+        images: (images, channels, size, size) of float32.
+        share: how much of each image remains.
+        generator: of the images' device.
+    """
+    order = torch.randperm(len(images), generator=generator, device=images.device)
+    return images[order].lerp_(images, share), order
+
+
+def mix_shares(a: float, count: int, rng: np.random.Generator) -> list[float]:
+    """Return how much of each image remains in so many batches; with an `a` of 0 there are none.
+
+    Drawn from Beta(a, a). A share below a half is the same mixture as the larger one with the
+    images in another order, which is as likely; so the larger one stands for both.
+    """
+    return [max(share, 1 - share) for share in rng.beta(a, a, count).tolist()] if a else []

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its customary name
@@ -22,24 +23,26 @@ from torch.nn import functional as F  # noqa: N812 - its customary name
 from nasbench_suite import settings
 from nasbench_suite.core import Arch, DamagedInput, InvalidSetting
 from nasbench_suite.spaces.base import Space
-from nasbench_suite.training import augment, checkpoints
+from nasbench_suite.training import augment, checkpoints, schedules
 from nasbench_suite.training.average import Average
+from nasbench_suite.training.batches import Batch, batches, cut, pixels
 from nasbench_suite.training.data.images import Images, Split
 from nasbench_suite.training.devices import Energy, devices, hardware, precision, repeatable
-from nasbench_suite.training.network import Network
+from nasbench_suite.training.network import Network, Style
+from nasbench_suite.training.optimisers import optimiser
 from nasbench_suite.training.recipes import Recipe
-from nasbench_suite.training.skeleton import skeleton
+from nasbench_suite.training.skeleton import auxiliary, skeleton
 from nasbench_suite.training.trained import COSTS, METRICS, Training, failed
 
 Progress = Callable[[int, Mapping[str, float]], None]
 """Is told, after each epoch, how many were trained and what the last one measured."""
 
-_CHUNK: Final = 1 << 24
-"""How many pixels are augmented together: 64 MB as float32."""
 _PIXELS: Final = {"cpu": 1 << 17, "cuda": 1 << 21}
 """How many are evaluated together: what a core's cache holds, or what keeps a GPU busy."""
 _COMPILER: Final = ("torch._dynamo.", "torch._inductor.")
 """Where errors of `torch.compile` come from."""
+_STATES: Final = {"momentum_buffer": "momentum", "square_avg": "squares"}
+"""What an optimiser keeps of a parameter, and its name in a checkpoint."""
 _NO_MEMORY: Final = ("out of memory", "not enough memory", "allocate memory")
 
 
@@ -122,28 +125,18 @@ class _Trainer:
         self._space, self._arch = space, arch
         self._seed = settings.at_least("seed", seed, 0)
         self._images = images.to(device)
-        graph = skeleton(
-            space,
-            arch,
-            recipe,
-            **images.form,
-        )
+        graph = skeleton(space, arch, recipe, **images.form)
         self._dtype = precision(recipe.precision, device, graph)
         self._layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         weights = torch.Generator().manual_seed(_number("weights", seed))
-        self._network = Network(graph, generator=weights)
+        style = Style(recipe.weights, recipe.norm_momentum, recipe.norm_epsilon)
+        head = auxiliary(graph, images.classes) if recipe.auxiliary else None
+        self._network = Network(graph, generator=weights, style=style, head=head)
         self._network.to(device=device, memory_format=self._layout)  # type: ignore[call-overload]
         self._average = Average(self._network, recipe.average) if recipe.average else None
         self._judged = self._average.network if self._average else self._network
         self._forward, self._answer = self._compiled(self._network), self._compiled(self._judged)
-        self._optimiser = torch.optim.SGD(
-            self._network.parameters(),
-            recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
+        self._optimiser = optimiser(self._network.parameters(), recipe)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._energy = Energy(device)
         self._curves: dict[str, list[float]] = {name: [] for name in (*METRICS, *COSTS)}
@@ -166,7 +159,7 @@ class _Trainer:
             "flags": dict(flags),
         }
 
-    def _compiled(self, network: Network) -> Callable[[Tensor], Tensor]:
+    def _compiled(self, network: Network) -> Callable[..., Tensor]:
         return torch.compile(network) if self._recipe.compile else network
 
     @property
@@ -231,15 +224,20 @@ class _Trainer:
         steps = math.ceil(count / recipe.batch)
         loss_sum = torch.zeros((), device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        drops = self._generator("drop path", self._seed, self.epochs)
         self._network.train()
-        for step, (x, labels) in enumerate(self._batches(split, count)):
-            self._optimiser.param_groups[0]["lr"] = self._rate(step, steps)
+        for step, batch in enumerate(self._batches(count)):
+            at = (recipe, self.epochs, step, steps)
+            self._optimiser.param_groups[0]["lr"] = schedules.learning_rate(*at)
+            kept = self._kept(schedules.drop_path(*at), len(batch.labels), drops)
             with self._cast():
-                logits = self._forward(x)
-            logits = logits.float()
-            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+                logits = self._forward(batch.images, kept)
+            logits, aside = logits.float() if recipe.auxiliary else (logits.float(), None)
+            loss = whole = self._error(logits, batch)
+            if aside is not None:
+                whole = loss + recipe.auxiliary * self._error(aside, batch)
             self._optimiser.zero_grad()
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.scale(whole).backward()  # type: ignore[no-untyped-call]
             if recipe.clip:
                 self._scaler.unscale_(self._optimiser)
                 torch.nn.utils.clip_grad_norm_(self._network.parameters(), recipe.clip)
@@ -247,35 +245,37 @@ class _Trainer:
             self._scaler.update()
             if self._average:
                 self._average.follow(self.epochs * steps + step + 1)
-            loss_sum += loss.detach() * len(labels)
-            correct += (logits.detach().argmax(1) == labels).sum()
+            loss_sum += loss.detach() * len(batch.labels)
+            correct += (logits.detach().argmax(1) == batch.labels).sum()
         return _metrics("train", loss_sum, correct, count)
 
-    def _rate(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step of the current epoch."""
-        recipe = self._recipe
-        risen = (self.epochs + (step + 1) / steps) / recipe.warm_up if recipe.warm_up else 1.0
-        if risen < 1:
-            return recipe.learning_rate * risen
-        done = self.epochs + (step / steps if recipe.schedule == "step" else 0)
-        share = max(0.0, done - recipe.warm_up) / (recipe.epochs - recipe.warm_up)
-        return recipe.learning_rate * (1 + math.cos(math.pi * share)) / 2
+    def _error(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the mean loss of a batch, of what was mixed in by its share."""
+        smoothing = self._recipe.label_smoothing
+        loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        if batch.others is None:
+            return loss
+        other = F.cross_entropy(logits, batch.others, label_smoothing=smoothing)
+        return batch.share * loss + (1 - batch.share) * other
 
-    def _batches(self, split: Split, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _kept(self, chance: float, count: int, generator: torch.Generator) -> Tensor | None:
+        """Return which paths so many images keep, (paths, images), and None if it is all.
+
+        What is kept is larger by as much as is left out on average.
+        """
+        if not chance:
+            return None
+        shape = (self._network.paths, count)
+        drawn = torch.rand(shape, generator=generator, device=self._device)
+        return (drawn >= chance).float() / (1 - chance)
+
+    def _batches(self, count: int) -> Iterator[Batch]:
         """Yield so many of the training images, in a new order and augmented, with their labels."""
-        recipe, images = self._recipe, self._images
+        recipe = self._recipe
+        rng = np.random.default_rng(_number("mixup", self._seed, self.epochs))
+        shares = augment.mix_shares(recipe.mixup, math.ceil(count / recipe.batch), rng)
         generator = self._generator("augmentation", self._seed, self.epochs)
-        order = torch.randperm(len(split.labels), generator=generator, device=self._device)
-        pixels = math.ceil(recipe.shift * images.size - 0.5)
-        size = split.images[0].numel()
-        chunk = max(1, _CHUNK // (size * recipe.batch)) * recipe.batch
-        for part in torch.split(order[:count], chunk):
-            x = augment.shift(split.images[part], pixels, generator)
-            x = augment.flip(x, recipe.flip, generator)
-            x = augment.standardise(x, images.mean, images.std)
-            x = augment.disturb(x, recipe.noise, generator)
-            x = x.contiguous(memory_format=self._layout)
-            yield from _cut(x, split.labels[part], recipe.batch)
+        return batches(self._images, count, recipe, generator, shares, self._layout)
 
     def _judges(self) -> bool:
         last = self.epochs + 1 == self._recipe.epochs
@@ -290,15 +290,15 @@ class _Trainer:
             return {}
         changed = recipe.eval_shift or recipe.eval_noise
         draws = recipe.eval_draws if changed else 1
-        pixels = math.ceil(recipe.eval_shift * images.size - 0.5)
+        moved = pixels(recipe.eval_shift, images.size)
         chunk = max(1, _PIXELS[self._device.type] // images.size**2)
         generator = self._generator("evaluation", name)
         loss = torch.zeros((), device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         self._judged.eval()
         for _ in range(draws):
-            for part, labels in _cut(split.images, split.labels, chunk):
-                x = augment.shift(part, pixels, generator)
+            for part, labels in cut(split.images, split.labels, chunk):
+                x = augment.shift(part, moved, generator)
                 x = augment.standardise(x, images.mean, images.std)
                 x = augment.disturb(x, recipe.eval_noise, generator)
                 with self._cast():
@@ -333,9 +333,9 @@ class _Trainer:
             for name, tensor in network.state_dict().items()
         }
         for number, parameter in enumerate(self._network.parameters()):
-            buffer = self._optimiser.state[parameter].get("momentum_buffer")
-            if buffer is not None:
-                tensors[f"momentum/{number}"] = buffer
+            for key, kind in _STATES.items():
+                if key in self._optimiser.state[parameter]:
+                    tensors[f"{kind}/{number}"] = self._optimiser.state[parameter][key]
         header = {
             "curves": self._curves,
             "scaler": self._scaler.state_dict(),
@@ -355,10 +355,11 @@ class _Trainer:
                 state = {name: tensors[f"{kind}/{name}"] for name in network.state_dict()}
                 network.load_state_dict(state)
             for number, parameter in enumerate(self._network.parameters()):
-                buffer = tensors.get(f"momentum/{number}")
-                if buffer is not None:
-                    kept = torch.empty_like(parameter).copy_(buffer)
-                    self._optimiser.state[parameter]["momentum_buffer"] = kept
+                for key, kind in _STATES.items():
+                    stored = tensors.get(f"{kind}/{number}")
+                    if stored is not None:
+                        kept = torch.empty_like(parameter).copy_(stored)
+                        self._optimiser.state[parameter][key] = kept
             self._scaler.load_state_dict(header["scaler"])
             curves = {name: [float(v) for v in header["curves"][name]] for name in self._curves}
             earlier = [dict(machine) for machine in header["machines"]]
@@ -377,11 +378,6 @@ def no_memory(error: Exception) -> bool:
     # Torch has an error of its own for a GPU, and tells of a CPU only in words.
     told = str(error).lower()
     return isinstance(error, MemoryError) or any(words in told for words in _NO_MEMORY)
-
-
-def _cut(images: Tensor, labels: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return images and labels in parts of so many; the last may be smaller."""
-    return zip(torch.split(images, count), torch.split(labels, count), strict=True)
 
 
 def _metrics(split: str, loss: Tensor, correct: Tensor, count: int) -> dict[str, float]:

@@ -6,8 +6,8 @@ computed. Rectifiers and poolings of one node that several edges repeat are comp
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - its customary name
 
 from nasbench_suite.graph import Graph, Node
 from nasbench_suite.training.skeleton import connected
+from nasbench_suite.training.weights import draw
 
 _PLAIN: Final = frozenset(
     {"relu", "sigmoid", "avg_pool", "max_pool", "global_avg_pool", "truncate", "shift", "shuffle"}
@@ -34,56 +35,109 @@ class _Step(NamedTuple):
     """The nodes that it reads, after those that need not be computed twice are shared."""
     last: tuple[int, ...]
     """The nodes whose results nobody reads afterwards."""
+    paths: int
+    """How many paths are sums of steps before, so that each has a number."""
+
+
+class Style(NamedTuple):
+    """What a graph does not say of a network: as PyTorch has it by default, if nothing is said."""
+
+    weights: str = "pytorch"
+    """How they are drawn, as `Recipe.weights` says."""
+    norm_momentum: float = 0.1
+    norm_epsilon: float = 1e-5
+
+
+_PLAINEST: Final = Style()
 
 
 class Network(nn.Module):
     """The network of a graph; its input is (images, channels, size, size), its output logits."""
 
     def __init__(
-        self, graph: Graph, *, generator: torch.Generator | None = None, lean: bool = True
+        self,
+        graph: Graph,
+        *,
+        generator: torch.Generator | None = None,
+        lean: bool = True,
+        style: Style = _PLAINEST,
+        head: Graph | None = None,
     ) -> None:
-        """Draw the weights as PyTorch draws them by default, which is how NAS-Bench-201 does.
+        """Draw the weights, if nothing else is said as NAS-Bench-201 does.
 
         Args:
             graph: as a space's `graph` makes it; its last node is the output.
             generator: of the CPU; the weights are a function of its state and of nothing else.
                 Without one they have shapes and no values (the meta device).
             lean: compute only what the output depends on; else every node, as costs are counted.
+            style: what the graph leaves open.
+            head: the auxiliary classifier, which reads the graph's node `auxiliary` in training;
+                its weights are drawn after the network's.
         """
         super().__init__()
         self.graph: Final = graph
         layers = {}
         for position, node in enumerate(graph.nodes):
-            layer = _layer(graph, node)
+            layer = _layer(graph, node, style)
             if layer is not None:
                 layers[str(position)] = layer
         self.layers = nn.ModuleDict(layers)
         if generator is not None:
             self.to_empty(device="cpu")
             for layer in self.layers.values():
-                _draw(layer, generator)
+                draw(layer, style.weights, generator)
         self._layers: Final = [layers.get(str(place)) for place in range(len(graph.nodes))]
-        self._steps: Final = list(_lean(graph) if lean else _whole(graph))
+        ends = {len(graph.nodes) - 1}
+        if head is not None and graph.auxiliary is not None:
+            ends.add(graph.auxiliary)
+        steps, places = _lean(graph, ends) if lean else _whole(graph)
+        self._steps: Final = steps
+        self._aside: Final = None if head is None else places[graph.auxiliary or 0]
+        self.auxiliary: Final = (
+            None if head is None else Network(head, generator=generator, lean=lean, style=style)
+        )
 
     @property
     def connected(self) -> bool:
         """Whether the output depends on the input; see `skeleton.connected`."""
         return connected(self.graph)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits, (images, classes), of (images, channels, size, size)."""
+    @property
+    def paths(self) -> int:
+        """How many paths of a training may be dropped."""
+        return sum(len(step.node.paths) for step in self._steps)
+
+    def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Return the logits, (images, classes), of (images, channels, size, size).
+
+        A network in training that has an auxiliary classifier returns the logits of both, its own
+        first: (2, images, classes).
+
+        Args:
+            x: the images.
+            kept: (paths, images): what each path's result is multiplied by, 0 where it is dropped.
+        """
         values: list[Tensor | None] = [None] * len(self.graph.nodes)
         values[0] = result = x
-        for position, node, inputs, last in self._steps:
+        aside: Tensor | None = None
+        for position, node, inputs, last, paths in self._steps:
             read = [value for value in map(values.__getitem__, inputs) if value is not None]
+            if kept is not None:
+                for number, place in enumerate(node.paths, start=paths):
+                    factors = kept[number].to(read[place].dtype)
+                    read[place] = read[place] * factors[:, None, None, None]
             result = _OPERATIONS[node.operation](node, self._layers[position], read)
             values[position] = result
+            if position == self._aside and self.training:
+                aside = result
             for place in last:
                 values[place] = None
+        if self.auxiliary is not None and aside is not None:
+            return torch.stack([result, self.auxiliary(aside)])
         return result
 
 
-def _layer(graph: Graph, node: Node) -> nn.Module | None:
+def _layer(graph: Graph, node: Node, style: Style) -> nn.Module | None:
     """Return the module with a node's parameters, which have no values yet."""
     if node.operation == "conv":
         return nn.Conv2d(
@@ -98,32 +152,27 @@ def _layer(graph: Graph, node: Node) -> nn.Module | None:
             device="meta",
         )
     if node.operation == "batch_norm":
-        return nn.BatchNorm2d(node.channels, device="meta")
+        return nn.BatchNorm2d(node.channels, style.norm_epsilon, style.norm_momentum, device="meta")
     if node.operation == "linear":
         features = graph.nodes[node.inputs[0]].channels
         return nn.Linear(features, node.channels, device="meta")
     return None
 
 
-def _draw(layer: nn.Module, generator: torch.Generator) -> None:
-    """Give a layer the values that PyTorch gives it by default, drawn from a generator."""
-    if isinstance(layer, nn.BatchNorm2d):
-        layer.reset_parameters()
-    elif isinstance(layer, nn.Conv2d | nn.Linear):
-        nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
-        if layer.bias is not None:
-            reach = 1 / math.sqrt(layer.weight[0].numel())
-            nn.init.uniform_(layer.bias, -reach, reach, generator=generator)
+def _whole(graph: Graph) -> tuple[list[_Step], list[int]]:
+    """Return a step for every node, and for every node where its result is."""
+    steps = [
+        _Step(position, node, node.inputs, (), 0)
+        for position, node in enumerate(graph.nodes[1:], start=1)
+    ]
+    return _numbered(steps), list(range(len(graph.nodes)))
 
 
-def _whole(graph: Graph) -> Iterator[_Step]:
-    """Yield a step for every node."""
-    for position, node in enumerate(graph.nodes[1:], start=1):
-        yield _Step(position, node, node.inputs, ())
+def _lean(graph: Graph, ends: set[int]) -> tuple[list[_Step], list[int]]:
+    """Return a step for every node that the ends depend on, each result but once.
 
-
-def _lean(graph: Graph) -> Iterator[_Step]:
-    """Yield a step for every node that the output depends on, each result but once."""
+    And for every node where its result is: another node's, where it is the same.
+    """
     shared = list(range(len(graph.nodes)))
     found: dict[tuple[object, ...], int] = {}
     zeros: set[int] = set()
@@ -131,7 +180,7 @@ def _lean(graph: Graph) -> Iterator[_Step]:
     for position, node in enumerate(graph.nodes[1:], start=1):
         inputs = tuple(shared[place] for place in node.inputs)
         if node.operation == "add":
-            inputs = tuple(place for place in inputs if place not in zeros) or inputs[:1]
+            node, inputs = _without(node, inputs, zeros)
         nothing = all(place in zeros for place in inputs)
         if node.operation == "zero" or (
             nothing and (node.operation == "add" or node.operation in _KEEPS_ZERO)
@@ -147,13 +196,29 @@ def _lean(graph: Graph) -> Iterator[_Step]:
             shared[position] = found.setdefault(same, position)
             if shared[position] != position:
                 continue
-        steps.append(_Step(position, node, inputs, ()))
-    return iter(_used(steps, shared[-1]))
+        steps.append(_Step(position, node, inputs, (), 0))
+    return _numbered(_used(steps, {shared[end] for end in ends})), shared
 
 
-def _used(steps: list[_Step], output: int) -> list[_Step]:
-    """Return the steps that the output depends on, each with what it is the last to read."""
-    needed = {output}
+def _without(node: Node, inputs: tuple[int, ...], zeros: set[int]) -> tuple[Node, tuple[int, ...]]:
+    """Return a sum without the terms that are zeros, of which one stays if there is no other."""
+    terms = [term for term, place in enumerate(inputs) if place not in zeros] or [0]
+    if len(terms) < len(inputs):
+        paths = tuple(place for place, term in enumerate(terms) if term in node.paths)
+        node = node._replace(paths=paths)
+        inputs = tuple(inputs[term] for term in terms)
+    return node, inputs
+
+
+def _numbered(steps: list[_Step]) -> list[_Step]:
+    """Return steps that know how many paths there are before them."""
+    before = accumulate((len(step.node.paths) for step in steps), initial=0)
+    return [step._replace(paths=count) for step, count in zip(steps, before, strict=False)]
+
+
+def _used(steps: list[_Step], ends: set[int]) -> list[_Step]:
+    """Return the steps that the ends depend on, each with what it is the last to read."""
+    needed = set(ends)
     kept = []
     for step in reversed(steps):
         if step.position in needed:

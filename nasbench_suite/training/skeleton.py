@@ -26,7 +26,8 @@ def skeleton(
 
     Raises:
         NoNetwork: the space describes no network of images.
-        InvalidSetting: the space's skeleton is as published and cannot be changed.
+        InvalidSetting: the space's skeleton is as published and cannot be changed, or has no place
+            for an auxiliary classifier or no paths to drop.
     """
     changes: dict[str, int] = {}
     if channels != 3:
@@ -50,7 +51,39 @@ def skeleton(
             f"stage, and the skeleton of {space.name} is as published: set channels and cells to 0"
         )
     graph: Graph = build(arch, classes=classes, size=size, **changes)
+    if recipe.auxiliary and graph.auxiliary is None:
+        raise InvalidSetting(
+            f"recipe {recipe.name} asks for an auxiliary classifier, and the networks of "
+            f"{space.name} have no place for one: set auxiliary to 0"
+        )
+    if recipe.drop_path and not any(node.paths for node in graph.nodes):
+        raise InvalidSetting(
+            f"recipe {recipe.name} asks for paths to be dropped, and the networks of {space.name} "
+            "have none that may be: set drop_path to 0"
+        )
     return graph
+
+
+def auxiliary(graph: Graph, classes: int) -> Graph:
+    """Return the auxiliary classifier of a network, which reads its node `auxiliary`.
+
+    It is that of DARTS and NASNet on CIFAR-10 (quark0/darts, cnn/model.py; tensorflow/models,
+    research/slim/nets/nasnet): the mean over windows of 5x5, three apart, 1x1 to 128 channels, and
+    a convolution over all that is left to 768. They read 8x8 pixels, of which 2x2 are left; fewer
+    than 5x5 are one window.
+
+    Args:
+        graph: one with a node `auxiliary`.
+        classes: how many logits it has.
+    """
+    assert graph.auxiliary is not None
+    read = graph.nodes[graph.auxiliary]
+    head = Graph(channels=read.channels, size=read.size)
+    x = head.avg_pool(head.relu(0), min(5, read.size), 3, border=False)
+    x = head.conv_bn_relu(x, 128, 1)
+    x = head.relu(head.batch_norm(head.conv(x, 768, head.nodes[x].size, pads=False)))
+    head.linear(x, classes)
+    return head
 
 
 def connected(graph: Graph) -> bool:

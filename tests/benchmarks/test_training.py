@@ -83,7 +83,7 @@ def test_input_pipeline(side_by_side, beside, images, trainer):
     """Order, crop, mirror and standardisation: at most a twentieth of the step."""
     side_by_side(
         "the input pipeline at 32x32, an image",
-        lambda: list(trainer._batches(images.train, IMAGES)),
+        lambda: list(trainer._batches(IMAGES)),
         beside("the whole step", trainer._train, IMAGES, faster=20),
         count=IMAGES,
         rounds=5,
@@ -96,7 +96,7 @@ def test_input_pipeline_of_digits(side_by_side, beside):
     count = len(digits.train.labels)
     side_by_side(
         "the input pipeline of digits, an image",
-        lambda: list(trainer._batches(digits.train, count)),
+        lambda: list(trainer._batches(count)),
         beside("the whole step", trainer._train, count, faster=20),
         count=count,
         rounds=10,

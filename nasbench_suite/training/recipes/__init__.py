@@ -24,6 +24,23 @@ _MOST: Final = 100_000
 
 PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
 
+_NEUTRAL: Final[dict[str, Any]] = {
+    "optimiser": "sgd",
+    "rms_decay": 0.9,
+    "rms_epsilon": 1.0,
+    "weights": "pytorch",
+    "norm_momentum": 0.1,
+    "norm_epsilon": 1e-5,
+    "drop_path": 0.0,
+    "drop_path_schedule": "epoch",
+    "auxiliary": 0.0,
+    "mixup": 0.0,
+    "cutout": 0.0,
+}
+"""Hyperparameters that came after trainings had been recorded, with the values by which nothing
+changes. With these they are left out of `values` and `digest`, so that a recipe which does not need
+them is the same recipe as before, and its trainings are not made again."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -34,7 +51,7 @@ class Recipe:
     channels: int
     """Of the first stage of a space's skeleton; 0: as published."""
     cells: int
-    """A stage of a space's skeleton; 0: as published."""
+    """A stage of a space's skeleton, in all where it has no stages (`darts`); 0: as published."""
 
     epochs: int
     batch: int
@@ -45,12 +62,34 @@ class Recipe:
     """Whether the learning rate changes with every `step`, or with every `epoch`."""
     warm_up: float
     """Epochs in which the learning rate rises from 0 in a straight line."""
+    optimiser: str
+    """`sgd`, or `rmsprop`, which divides by the size of recent gradients."""
     momentum: float
     nesterov: bool
+    rms_decay: float
+    """What a step of `rmsprop` leaves of its mean square of the gradients, which begins at 1."""
+    rms_epsilon: float
+    """What `rmsprop` adds to the mean square before it takes the root."""
     weight_decay: float
     """Of all parameters, those of batch normalisation too."""
     clip: float
     """The longest gradient that is stepped along, as a Euclidean norm; 0: any."""
+    weights: str
+    """How weights are drawn: as `pytorch` does by default, or by `variance_scaling`, which is how
+    NAS-Bench-101 did it: normal, cut off at two deviations, of variance 1/fan-in; the classifier's
+    by Glorot's uniform law."""
+    norm_momentum: float
+    """What a batch gives to the statistics that batch normalisation judges with."""
+    norm_epsilon: float
+    """What batch normalisation adds to variances."""
+    drop_path: float
+    """The chance, at its highest, that a path of a cell is left out for an image of a batch."""
+    drop_path_schedule: str
+    """Whether that chance rises from 0 in a straight line with every `epoch`, with every `step`, or
+    is `constant`."""
+    auxiliary: float
+    """The weight of the loss of an auxiliary classifier two thirds into the network; 0: there is
+    none. It is trained alone, and neither judged nor counted."""
     label_smoothing: float
     average: float
     """What a step leaves of the moving average of the weights, which is then judged in their place;
@@ -63,6 +102,14 @@ class Recipe:
 
     That is a random crop of the image padded by so much: 4 pixels of 32 are 0.125.
     """
+    cutout: float
+    """The side of a square of each training image that is set to the mean, as a share of its side.
+
+    Its centre may be anywhere, so that part of it may lie outside: 16 pixels of 32 are 0.5.
+    """
+    mixup: float
+    """Each training image has another of its batch mixed in, by a share of Beta(a, a) with this a;
+    0: none. Training accuracy is then that of naming the image that weighs more."""
     noise: float
     """The standard deviation of Gaussian noise on training images, in those of the pixels."""
     eval_shift: float
@@ -82,7 +129,18 @@ class Recipe:
     """Whether `torch.compile` is used; it takes a minute of the first epoch's seconds."""
 
     def values(self) -> dict[str, Any]:
-        """Return the hyperparameters by name."""
+        """Return the hyperparameters by name, as they are recorded.
+
+        Of the later ones those are left out that change nothing; `everything` has them too.
+        """
+        return {
+            name: value
+            for name, value in self.everything().items()
+            if name not in _NEUTRAL or value != _NEUTRAL[name]
+        }
+
+    def everything(self) -> dict[str, Any]:
+        """Return all hyperparameters by name, as a recipe's file states them."""
         return {field.name: getattr(self, field.name) for field in fields(self)[1:]}
 
     @cached_property
@@ -119,6 +177,10 @@ def _not_negative(name: str, value: Any) -> float:
         raise InvalidSetting(f"{name} is {shown(value)}: it is 0 or more, and finite") from None
 
 
+def _positive_share(name: str, value: Any) -> float:
+    return settings.share_of(name, value)
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InvalidSetting(f"{name} is {shown(value)}: it is true or false")
@@ -137,14 +199,25 @@ _CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "learning_rate": _positive,
     "schedule": _word("step", "epoch"),
     "warm_up": _not_negative,
+    "optimiser": _word("sgd", "rmsprop"),
     "momentum": _below_one,
     "nesterov": _flag,
+    "rms_decay": _below_one,
+    "rms_epsilon": _positive,
     "weight_decay": _not_negative,
     "clip": _not_negative,
+    "weights": _word("pytorch", "variance_scaling"),
+    "norm_momentum": _positive_share,
+    "norm_epsilon": _positive,
+    "drop_path": _below_one,
+    "drop_path_schedule": _word("epoch", "step", "constant"),
+    "auxiliary": _not_negative,
     "label_smoothing": _below_one,
     "average": _below_one,
     "flip": _share,
     "shift": _share,
+    "cutout": _share,
+    "mixup": _not_negative,
     "noise": _not_negative,
     "eval_shift": _share,
     "eval_noise": _not_negative,
@@ -188,6 +261,10 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     checked = {key: check(key, values[key]) for key, check in _CHECKS.items()}
     if checked["nesterov"] and not checked["momentum"]:
         raise InvalidSetting("nesterov is true and momentum 0: Nesterov's step needs momentum")
+    if checked["nesterov"] and checked["optimiser"] != "sgd":
+        raise InvalidSetting(
+            f"nesterov is true and the optimiser {checked['optimiser']}: Nesterov's step is sgd's"
+        )
     if checked["warm_up"] >= checked["epochs"]:
         raise InvalidSetting(
             f"warm_up is {checked['warm_up']:g} epochs, of {checked['epochs']} in all: make it "
@@ -197,7 +274,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
 
 
 def restored(values: Mapping[str, Any]) -> Recipe:
-    """Return the recipe of a name and of all its values, as they were recorded.
+    """Return the recipe of a name and of its `values`, as they were recorded.
 
     Raises:
         UnknownName, InvalidSetting: they are none of a recipe.
@@ -208,7 +285,8 @@ def restored(values: Mapping[str, Any]) -> Recipe:
     for key in given:
         if key not in _CHECKS:
             raise UnknownName("hyperparameter", key, _CHECKS, f" of recipe {name}")
-    return Recipe(name, **{key: check(key, given[key]) for key, check in _CHECKS.items()})
+    stated = {**_NEUTRAL, **given}
+    return Recipe(name, **{key: check(key, stated[key]) for key, check in _CHECKS.items()})
 
 
 def _read(path: Path) -> dict[str, Any]:
