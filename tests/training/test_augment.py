@@ -1,5 +1,6 @@
 """Augmentation of a batch is that of its images, one by one."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,42 @@ def test_standardise_and_disturb(shape, seed):
             torch.testing.assert_close(found[number, channel], one.float())
 
 
+@given(shape=BATCHES, pixels=st.integers(1, 7), seed=st.integers(0, 99))
+def test_cutout_hides_a_square_of_each_image(shape, pixels, seed):
+    images = batch(*shape).float() + 1
+    count, _, size, _ = images.shape
+    centres = torch.randint(0, size, (2, count), generator=generator(seed)).tolist()
+    found = augment.cutout(images, pixels, generator(seed))
+    for number in range(count):
+        (top, bottom), (left, right) = (
+            (max(0, place - pixels // 2), max(0, place - pixels // 2 + pixels))
+            for place in (centres[0][number], centres[1][number])
+        )
+        one = images[number].clone()
+        one[:, top:bottom, left:right] = 0
+        assert torch.equal(found[number], one)
+        # Part of the square may lie outside, but never all of it.
+        assert 0 < (found[number, 0] == 0).sum() <= pixels**2
+    assert (images > 0).all()
+
+
+@given(shape=BATCHES, share=st.sampled_from([0.5, 0.75, 1.0]), seed=st.integers(0, 99))
+def test_mix_adds_another_image_of_the_batch(shape, share, seed):
+    images = batch(*shape).float()
+    found, order = augment.mix(images, share, generator(seed))
+    assert sorted(order.tolist()) == list(range(len(images)))
+    torch.testing.assert_close(found, share * images + (1 - share) * images[order])
+
+
+def test_shares_of_a_mixture_are_those_of_its_law():
+    shares = augment.mix_shares(0.4, 20_000, np.random.default_rng(0))
+    assert 0.5 <= min(shares) < 0.51
+    assert max(shares) <= 1
+    # The variance of Beta(a, a) is 1 / (4 (2a + 1)), and is not changed by exchanging both parts.
+    assert np.mean((np.array(shares) - 0.5) ** 2) == pytest.approx(1 / 7.2, rel=0.02)
+    assert augment.mix_shares(0, 5, np.random.default_rng(0)) == []
+
+
 def test_every_place_and_mirror_is_as_likely():
     images = torch.zeros(9_000, 1, 5, 5, dtype=torch.uint8)
     images[:, :, 2, 2] = 1
@@ -81,5 +118,6 @@ def test_nothing_is_drawn_where_nothing_is_changed():
     before = rng.get_state()
     assert augment.shift(images, 0, rng) is images
     assert augment.flip(images, 0, rng) is images
+    assert augment.cutout(images.float(), 0, rng).equal(images.float())
     assert augment.disturb(images.float(), 0, rng).equal(images.float())
     assert torch.equal(rng.get_state(), before)

@@ -282,23 +282,6 @@ def test_evaluation_averages_its_draws(space, digits):
     assert many.final("val_loss") != few.final("val_loss")
 
 
-def test_learning_rate(space, digits):
-    from nasbench_suite.training.loop import _Trainer
-
-    def rates(**changes):
-        trainer = _Trainer(space, LIGHT, digits, recipe(**changes), 0, torch.device("cpu"), {})
-        found = []
-        for _ in range(changes["epochs"]):
-            found += [trainer._rate(step, 2) for step in range(2)]
-            trainer._curves["seconds"].append(0.0)
-        return found
-
-    cosine = [0.05 * (1 + math.cos(math.pi * step / 8)) for step in range(8)]
-    assert rates(epochs=4) == pytest.approx(cosine)
-    assert rates(epochs=4, schedule="epoch") == pytest.approx(np.repeat(cosine[::2], 2))
-    assert rates(epochs=4, warm_up=2)[:4] == pytest.approx([0.025, 0.05, 0.075, 0.1])
-
-
 @pytest.mark.parametrize(
     ("device", "words"),
     [("gpu", "no device named"), ("cuda:x", "no device named"), ("cpu:1", "numbers are 0 to 0")],

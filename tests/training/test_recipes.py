@@ -10,11 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasbench_suite.core import DamagedInput, DataNotFound, InvalidSetting, UnknownName
-from nasbench_suite.training.recipes import Recipe, names, recipe
+from nasbench_suite.training.recipes import Recipe, names, recipe, restored
 
 
 def test_names():
-    assert names() == ["nasbench201", "nasbench201_12", "nats_sss", "quick"]
+    assert names() == [
+        "darts_eval",
+        "nasbench101",
+        "nasbench201",
+        "nasbench201_12",
+        "nasbench_macro",
+        "nasnet",
+        "nats_sss",
+        "quick",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,96 @@ def test_published_values(name, epochs):
     }
     assert {key: found[key] for key in told} == told
     assert [found["shift"] * size for size in (32, 16)] == [4, 2]
+
+
+PUBLISHED = {
+    "nasbench101": {
+        "epochs": 108,
+        "batch": 256,
+        "learning_rate": 0.2,
+        "schedule": "step",
+        "optimiser": "rmsprop",
+        "momentum": 0.9,
+        "nesterov": False,
+        "rms_epsilon": 1,
+        "weight_decay": 1e-4,
+        "weights": "variance_scaling",
+        "norm_momentum": 0.003,
+        "norm_epsilon": 1e-5,
+    },
+    "nasbench_macro": {
+        "epochs": 50,
+        "batch": 256,
+        "learning_rate": 0.1,
+        "schedule": "epoch",
+        "momentum": 0.9,
+        "nesterov": False,
+        "weight_decay": 5e-4,
+        "clip": 0,
+    },
+    "darts_eval": {
+        "channels": 36,
+        "cells": 20,
+        "epochs": 600,
+        "batch": 96,
+        "learning_rate": 0.025,
+        "schedule": "epoch",
+        "weight_decay": 3e-4,
+        "clip": 5,
+        "drop_path": 0.2,
+        "drop_path_schedule": "epoch",
+        "auxiliary": 0.4,
+        "cutout": 0.5,
+    },
+    "nasnet": {
+        "channels": 32,
+        "cells": 20,
+        "epochs": 600,
+        "batch": 32,
+        "learning_rate": 0.025,
+        "weight_decay": 5e-4,
+        "clip": 5,
+        "drop_path": 0.4,
+        "drop_path_schedule": "step",
+        "auxiliary": 0.4,
+        "cutout": 0,
+    },
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_values_of_other_spaces(name):
+    found = recipe(name).everything()
+    assert {key: found[key] for key in PUBLISHED[name]} == PUBLISHED[name]
+    assert (found["flip"], found["shift"] * 32, found["mixup"]) == (0.5, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("nasbench201", "b3a4d6857d8dbd04"),
+        ("nasbench201_12", "3bb92bf8dd264acd"),
+        ("nats_sss", "aff362cfe07221c1"),
+        ("quick", "360b28e03444bb24"),
+    ],
+)
+def test_recorded_trainings_are_still_of_their_recipe(name, digest):
+    """Hyperparameters that came later are no part of a recipe that does not use them."""
+    found = recipe(name)
+    assert found.digest.startswith(digest)
+    assert len(found.values()) == 23
+    assert len(found.everything()) == 34
+    assert restored({"name": name, **found.values()}) == found
+    changed = recipe(name, {"mixup": 0.2})
+    assert set(changed.values()) - set(found.values()) == {"mixup"}
+    assert restored({"name": name, **changed.values()}) == changed
+    assert changed.digest != found.digest
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_recorded_gives_the_recipe_back(name):
+    found = recipe(name)
+    assert restored({"name": name, **json.loads(json.dumps(found.values()))}) == found
 
 
 def test_changes_and_digest():
@@ -72,6 +171,17 @@ def test_whole_numbers_are_numbers():
         ("quick", {"precision": "fp8"}, InvalidSetting, "auto or fp32 or bf16 or fp16"),
         ("quick", {"schedule": "linear"}, InvalidSetting, "step or epoch"),
         ("quick", {"warm_up": 12}, InvalidSetting, "make it shorter"),
+        ("quick", {"optimiser": "adam"}, InvalidSetting, "sgd or rmsprop"),
+        ("quick", {"optimiser": "rmsprop"}, InvalidSetting, "Nesterov's step is sgd's"),
+        ("quick", {"weights": "zero"}, InvalidSetting, "pytorch or variance_scaling"),
+        ("quick", {"norm_momentum": 0}, InvalidSetting, "above 0 and at most 1"),
+        ("quick", {"norm_epsilon": 0}, InvalidSetting, "norm_epsilon is 0"),
+        ("quick", {"rms_epsilon": -1}, InvalidSetting, "rms_epsilon is -1"),
+        ("quick", {"drop_path": 1}, InvalidSetting, "below 1"),
+        ("quick", {"drop_path_schedule": "late"}, InvalidSetting, "epoch or step or constant"),
+        ("quick", {"auxiliary": -0.4}, InvalidSetting, "auxiliary is -0.4"),
+        ("quick", {"cutout": 16}, InvalidSetting, "from 0 to 1"),
+        ("quick", {"mixup": float("inf")}, InvalidSetting, "mixup is inf"),
         ("nowhere.toml", {}, DataNotFound, "nowhere.toml"),
     ],
 )
@@ -82,7 +192,7 @@ def test_bad_input(name, changes, error, words):
 
 def test_a_recipe_of_a_user(tmp_path):
     path = tmp_path / "mine.toml"
-    lines = [f"{key} = {json.dumps(value)}" for key, value in recipe("quick").values().items()]
+    lines = [f"{key} = {json.dumps(value)}" for key, value in recipe("quick").everything().items()]
     path.write_text("\n".join(lines))
     assert recipe(str(path)).digest == recipe("quick").digest
     assert recipe(str(path)).name == "mine"
@@ -95,7 +205,7 @@ def test_a_recipe_of_a_user(tmp_path):
 
 
 @given(
-    key=st.sampled_from(list(recipe("quick").values())),
+    key=st.sampled_from(list(recipe("quick").everything())),
     value=st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.lists(st.none()),
 )
 def test_any_value_is_taken_or_refused(key, value):
@@ -104,7 +214,7 @@ def test_any_value_is_taken_or_refused(key, value):
     except InvalidSetting:
         return
     assert isinstance(found, Recipe)
-    assert found.values()[key] == value
+    assert found.everything()[key] == value
 
 
 def test_recipes_need_no_torch():
