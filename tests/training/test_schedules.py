@@ -9,11 +9,11 @@ from nasbench_suite.training.recipes import recipe
 from nasbench_suite.training.schedules import drop_path, learning_rate
 
 
-def values(schedule, name, steps, first=None, **changes):
+def values(asked, name, steps, first=None, **changes):
     """Return a value at each step of the first epochs, of all if nothing else is said."""
     found = recipe(name, changes)
     return [
-        schedule(found, epoch, step, steps)
+        asked(found, epoch, step, steps)
         for epoch in range(first or found.epochs)
         for step in range(steps)
     ]
