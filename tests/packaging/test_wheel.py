@@ -54,6 +54,10 @@ def test_the_wheel_carries_all_data_and_no_tests(built: Path) -> None:
     for table in (ROOT / "datasets_tabular").glob("*/card.toml"):
         for file in table.parent.iterdir():
             assert f"nasbench_suite/_data/datasets_tabular/{table.parent.name}/{file.name}" in names
+    for card in (ROOT / "surrogates").glob("*/card.toml"):
+        for file in (path for path in card.parent.rglob("*.*") if not path.name.startswith(".")):
+            place = file.relative_to(ROOT).as_posix()
+            assert f"nasbench_suite/_data/{place}" in names
     assert "nasbench_suite/py.typed" in names
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"nasbench_suite"}

@@ -119,7 +119,7 @@ def test_it_says_what_it_is(text, examined):
         "Apache-2.0",
         "A. Ahmad, L. Du, Z. Xie and W. Zhang",
         "for tests</dd>",
-        f"{100 * held:.3g}\N{NO-BREAK SPACE}% of the test part lie in their 90\N{NO-BREAK SPACE}% interval",
+        f"{100 * held:.1f}\N{NO-BREAK SPACE}% of the test part lie in their 90",
         "0.0902\N{NO-BREAK SPACE}% between trainings of one architecture, by 13 architectures",
         "<code>teacher = &#34;ridge&#34;</code>",
         examined.table_sha256[:12],
