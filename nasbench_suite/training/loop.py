@@ -28,7 +28,8 @@ from nasbench_suite.training.average import Average
 from nasbench_suite.training.batches import Batch, batches, cut, pixels
 from nasbench_suite.training.data.images import Images, Split
 from nasbench_suite.training.devices import Energy, devices, hardware, precision, repeatable
-from nasbench_suite.training.network import Network, Style
+from nasbench_suite.training.layers import Style
+from nasbench_suite.training.network import Network
 from nasbench_suite.training.optimisers import optimiser
 from nasbench_suite.training.recipes import Recipe
 from nasbench_suite.training.skeleton import auxiliary, skeleton

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its customary name
 
 from nasbench_suite.graph import Graph, Node
+from nasbench_suite.training.layers import Style, draw, make
 from nasbench_suite.training.skeleton import connected
-from nasbench_suite.training.weights import draw
 
 _PLAIN: Final = frozenset(
     {"relu", "sigmoid", "avg_pool", "max_pool", "global_avg_pool", "truncate", "shift", "shuffle"}
@@ -37,15 +37,6 @@ class _Step(NamedTuple):
     """The nodes whose results nobody reads afterwards."""
     paths: int
     """How many paths are sums of steps before, so that each has a number."""
-
-
-class Style(NamedTuple):
-    """What a graph does not say of a network: as PyTorch has it by default, if nothing is said."""
-
-    weights: str = "pytorch"
-    """How they are drawn, as `Recipe.weights` says."""
-    norm_momentum: float = 0.1
-    norm_epsilon: float = 1e-5
 
 
 _PLAINEST: Final = Style()
@@ -78,13 +69,12 @@ class Network(nn.Module):
         self.graph: Final = graph
         layers = {}
         for position, node in enumerate(graph.nodes):
-            layer = _layer(graph, node, style)
+            layer = make(graph, node, style, "meta" if generator is None else "cpu")
             if layer is not None:
                 layers[str(position)] = layer
         self.layers = nn.ModuleDict(layers)
         if generator is not None:
-            self.to_empty(device="cpu")
-            for layer in self.layers.values():
+            for layer in layers.values():
                 draw(layer, style.weights, generator)
         self._layers: Final = [layers.get(str(place)) for place in range(len(graph.nodes))]
         ends = {len(graph.nodes) - 1}
@@ -135,28 +125,6 @@ class Network(nn.Module):
         if self.auxiliary is not None and aside is not None:
             return torch.stack([result, self.auxiliary(aside)])
         return result
-
-
-def _layer(graph: Graph, node: Node, style: Style) -> nn.Module | None:
-    """Return the module with a node's parameters, which have no values yet."""
-    if node.operation == "conv":
-        return nn.Conv2d(
-            graph.nodes[node.inputs[0]].channels,
-            node.channels,
-            node.kernel,
-            node.stride,
-            node.padding,
-            node.dilation,
-            node.groups,
-            bias=False,
-            device="meta",
-        )
-    if node.operation == "batch_norm":
-        return nn.BatchNorm2d(node.channels, style.norm_epsilon, style.norm_momentum, device="meta")
-    if node.operation == "linear":
-        features = graph.nodes[node.inputs[0]].channels
-        return nn.Linear(features, node.channels, device="meta")
-    return None
 
 
 def _whole(graph: Graph) -> tuple[list[_Step], list[int]]:

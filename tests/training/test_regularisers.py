@@ -16,8 +16,9 @@ from nasbench_suite import registry, training  # noqa: E402
 from nasbench_suite.core import InvalidSetting  # noqa: E402
 from nasbench_suite.graph import Graph  # noqa: E402
 from nasbench_suite.training.data.images import Split  # noqa: E402
+from nasbench_suite.training.layers import Style  # noqa: E402
 from nasbench_suite.training.loop import _Trainer  # noqa: E402
-from nasbench_suite.training.network import Network, Style  # noqa: E402
+from nasbench_suite.training.network import Network  # noqa: E402
 from nasbench_suite.training.skeleton import auxiliary, skeleton  # noqa: E402
 
 CELLS = registry.load("spaces", "darts")

@@ -1,15 +1,67 @@
-"""The weights that a network begins with, drawn from a generator and from nothing else."""
+"""The layers of a network that have parameters, and the values that these begin with."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import nn
 
+from nasbench_suite.graph import Graph, Node
+
 _CUT: Final = 0.87962566103423978
 """The deviation of a standard normal that is cut off at two deviations."""
+
+
+class Style(NamedTuple):
+    """What a graph does not say of a network: as PyTorch has it by default, if nothing is said."""
+
+    weights: str = "pytorch"
+    """How they are drawn, as `Recipe.weights` says."""
+    norm_momentum: float = 0.1
+    norm_epsilon: float = 1e-5
+
+
+# Torch's layers draw values when they are made, from a generator of the whole process; that takes
+# most of the time in which a network is made, and here they are drawn again.
+
+
+class _Conv(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        pass
+
+
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        pass
+
+
+class _Norm(nn.BatchNorm2d):
+    def reset_parameters(self) -> None:
+        pass
+
+
+def make(graph: Graph, node: Node, style: Style, device: str) -> nn.Module | None:
+    """Return the module with a node's parameters, if it has some; they have no values yet."""
+    if node.operation == "conv":
+        return _Conv(
+            graph.nodes[node.inputs[0]].channels,
+            node.channels,
+            node.kernel,
+            node.stride,
+            node.padding,
+            node.dilation,
+            node.groups,
+            bias=False,
+            device=device,
+        )
+    if node.operation == "batch_norm":
+        return _Norm(node.channels, style.norm_epsilon, style.norm_momentum, device=device)
+    if node.operation == "linear":
+        features = graph.nodes[node.inputs[0]].channels
+        return _Linear(features, node.channels, device=device)
+    return None
 
 
 def draw(layer: nn.Module, law: str, generator: torch.Generator) -> None:
@@ -21,7 +73,7 @@ def draw(layer: nn.Module, law: str, generator: torch.Generator) -> None:
         generator: of the CPU.
     """
     if isinstance(layer, nn.BatchNorm2d):
-        layer.reset_parameters()
+        nn.BatchNorm2d.reset_parameters(layer)
     elif isinstance(layer, nn.Conv2d | nn.Linear):
         if law == "variance_scaling":
             _scaled(layer, generator)
