@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from inspect import signature
 from itertools import pairwise
 from typing import Any, ClassVar, Final, get_args
 
@@ -366,6 +367,8 @@ class SpaceTests:
                 assert all(0 <= source < place for source in node.inputs)
                 assert node.channels > 0
                 assert node.size > 0
+                assert set(node.paths) <= set(range(len(node.inputs)))
+                assert node.operation == "add" or not node.paths
                 read = {(nodes[source].channels, nodes[source].size) for source in node.inputs}
                 channels = [nodes[source].channels for source in node.inputs]
                 if node.operation in _SAME_SHAPE:
@@ -394,6 +397,18 @@ class SpaceTests:
             assert more.nodes[-1].channels == 100
             assert more.params > graph.params
             assert space.graph(arch, classes=10, size=16).nodes[0].size == 16
+
+    def test_graphs_of_grey_images(self, space: Space, archs: list[Arch]) -> None:
+        """Where a graph can read grey images, nothing changes but the weights that read them."""
+        plain = [_network(space, arch, classes=10, size=32) for arch in archs[:20]]
+        build: Any = space.graph
+        if "image_channels" not in signature(build).parameters:
+            pytest.skip(f"the networks of {space.name} read images of 3 channels")
+        for arch, other in zip(archs, plain, strict=False):
+            grey = build(arch, classes=10, size=32, image_channels=1)
+            assert grey.nodes[0].channels == 1
+            assert grey.nodes[1:] == other.nodes[1:]
+            assert grey.params < other.params
 
     def test_costs_are_positive_integers(self, space: Space, archs: list[Arch]) -> None:
         """Parameters and FLOPs are counted, so they are positive whole numbers."""

@@ -79,6 +79,16 @@ def test_images_a_second(side_by_side, beside, images, trainer):
     )
 
 
+def test_a_network_is_made(side_by_side):
+    side_by_side(
+        "making the network of a cell of NAS-Bench-201, with its graph and weights",
+        lambda: Network(
+            SPACE.graph(ARCH, classes=10, size=32), generator=torch.Generator().manual_seed(0)
+        ),
+        limit=0.02,
+    )
+
+
 def test_input_pipeline(side_by_side, beside, images, trainer):
     """Order, crop, mirror and standardisation: at most a twentieth of the step."""
     side_by_side(
