@@ -1,0 +1,1 @@
+"""Leaderboards: tracks, submissions to them, and the checker that recomputes every number."""
