@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(verb)
     _add_train(verb)
     _add_measure(verb)
+    _add_leaderboard(verb)
     text = "judge learned predictors of a metric"
     surrogate = verbs.add_parser("surrogate", help=text, description=_sentence(text))
     _add_surrogate(_verbs(surrogate.add_subparsers(required=True, metavar="VERB")))
@@ -228,6 +229,25 @@ def _add_measure(verb: _Verb) -> None:
     many.add_argument("--table", metavar="T", help="such as nasbench201/cifar10")
     many.add_argument("--metric", nargs="+", metavar="M", action="extend", help="of the table")
     many.add_argument("--out", type=Path, metavar="DIR", help="keeps each, and goes on there")
+
+
+def _add_leaderboard(verb: _Verb) -> None:
+    sub = verb("submit", "leaderboard", "submit_strategy", "run a strategy on a track, to submit it")
+    sub.add_argument("track", help="such as nasbench201")
+    sub.add_argument("--strategy", required=True, metavar="S", help=_STRATEGY)
+    _add_set(sub, "KEY=VALUE", "a setting of the strategy, or preset=NAME; may be repeated")
+    sub.add_argument("--author", required=True, metavar="A", help="who submits")
+    sub.add_argument("--code", required=True, metavar="URL", help="where the strategy's code lies")
+    sub.add_argument("--name", metavar="N", help="of the entry; default: the strategy's")
+    sub.add_argument("--about", default="", metavar="TEXT", help="a sentence on the entry")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the submission")
+    _add_where(sub)
+
+    sub = verb("check", "leaderboard", "check_submissions", "recompute submissions, and say faults")
+    sub.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="of a submission")
+    sub.add_argument("--all", action="store_true", help="and all that lie in the tracks")
+    sub.add_argument("--sample", type=int, metavar="N", help="and so many of these, at random")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="of that (0)")
 
 
 def _add_surrogate(verb: _Verb) -> None:

@@ -1,0 +1,92 @@
+"""The verbs of leaderboards."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench_suite.cli import words
+from nasbench_suite.cli.where import executor_of
+from nasbench_suite.core import InvalidSetting
+from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
+from nasbench_suite.leaderboards.submitting import runs_of, submit
+
+_WRONG = 2
+
+
+def submit_strategy(given: argparse.Namespace) -> None:
+    """Run a strategy on a track, and leave a folder for a pull request."""
+    with executor_of(given) as executor:
+        report = submit(
+            given.track,
+            given.strategy,
+            author=given.author,
+            code=given.code,
+            out=given.out,
+            name=given.name,
+            about=given.about,
+            settings=words.settings(given.set, None, given.strategy).get(given.strategy),
+            executor=executor,
+            progress=words.Progress(),
+        )
+    _print([report], given.json)
+    if report.ok and not given.json:
+        assert report.about is not None
+        place = f"leaderboards/{report.about.track.name}/submissions/{report.about.name}"
+        print(f"the folder is ready: put it at {place} and open a pull request")
+        print(f"its runs lie in {runs_of(given.out)}, which is no part of it")
+
+
+def check_submissions(given: argparse.Namespace) -> None:
+    """Check submissions, and exit with 2 if one is at fault."""
+    folders: list[Path] = list(given.folders)
+    if given.all or given.sample is not None:
+        known = {
+            name: folder
+            for name, folder in submissions().items()
+            if folder.resolve() not in {Path(own).resolve() for own in folders}
+        }
+        drawn = (
+            list(known.values())
+            if given.all
+            else sample(np.random.default_rng(given.seed), given.sample, known)
+        )
+        folders += drawn
+    elif not folders:
+        raise InvalidSetting("name the folder of a submission, or --all")
+    _print([check(folder) for folder in folders], given.json, many=len(folders) != 1)
+
+
+def _print(reports: list[Report], as_json: bool, *, many: bool = False) -> None:
+    """Print what was found; exit with 2 if a submission is at fault."""
+    ok = all(report.ok for report in reports)
+    if as_json:
+        failures: list[dict[str, Any]] = [
+            {**({"folder": str(report.folder)} if many else {}), **asdict(failure)}
+            for report in reports
+            for failure in report.failures
+        ]
+        print(words.to_json({"ok": ok, "failures": failures}))
+    else:
+        for report in reports:
+            _tell(report)
+    if not ok:
+        sys.stdout.flush()
+        raise SystemExit(_WRONG)
+
+
+def _tell(report: Report) -> None:
+    if report.ok and report.about is not None:
+        about = report.about
+        print(f"{report.folder}: ok ({about.track.name}, {about.name} by {about.author})")
+        return
+    print(f"{report.folder}: not accepted")
+    for failure in report.failures:
+        line = "" if failure.line is None else f", line {failure.line}"
+        print(f"  {failure.file}{line}: {failure.message} [{failure.code}]")
+        print(f"    {failure.cure}")

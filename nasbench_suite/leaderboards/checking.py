@@ -1,0 +1,209 @@
+"""Checks a submission: everything it says is recomputed, and nothing in it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nasbench_suite.core import DamagedTable, DataNotFound
+from nasbench_suite.leaderboards import description, lines, reading
+from nasbench_suite.leaderboards.description import FILE, Description
+from nasbench_suite.leaderboards.failures import Failure, Refused
+from nasbench_suite.leaderboards.lines import Line
+from nasbench_suite.leaderboards.recomputing import Judge
+from nasbench_suite.leaderboards.track import SUBMISSIONS, Part, Track, names
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the checker found of one submission."""
+
+    folder: Path
+    about: Description | None
+    """None where submission.toml is at fault."""
+    failures: tuple[Failure, ...]
+    """Of each file the first."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be entered."""
+        return not self.failures
+
+
+class Numbered(NamedTuple):
+    """A run, and which line of its file it is."""
+
+    at: int
+    line: Line
+
+
+def check(folder: Path) -> Report:
+    """Return what is wrong with a submission: of each file the first line at fault.
+
+    Nothing is raised for what lies in the folder, whatever it is.
+    """
+    try:
+        present = reading.listed(folder)
+    except Refused as refused:
+        return Report(folder, None, (refused.of("."),))
+    try:
+        about = description.read(reading.read_plain(folder / FILE, description.LARGEST))
+    except Refused as refused:
+        return Report(folder, None, (_nearer(refused, folder, present).of(FILE),))
+    found = [*_place(folder, about), *_files(folder, about, present), *_versions(about)]
+    for part in about.track.parts:
+        if part.file in present:
+            found += _runs(folder, about, part)
+    return Report(folder, about, tuple(found))
+
+
+def read_runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
+    """Return the runs of a submission on one benchmark, each recomputed.
+
+    Raises:
+        Refused: a line is at fault; it is named.
+        DataNotFound, DamagedTable: the benchmark here is not that of the track.
+    """
+    judge = Judge(about.track, part, about.track.load(part))
+    text = reading.text_of(reading.unpacked(reading.read_plain(folder / part.file)))
+    found: list[Numbered] = []
+    # Only these end a line; `str.splitlines` knows more.
+    for at, words in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+        if not words.strip():
+            continue
+        try:
+            line = lines.parse(words, judge.benchmark.metrics)
+            _check_seed(line.seed, len(found), about.track)
+            judge.check(line)
+        except Refused as refused:
+            refused.line = at
+            raise
+        found.append(Numbered(at, line))
+    if len(found) < about.track.seeds:
+        missing = len(found)
+        raise Refused(
+            "seed_missing",
+            f"seed {missing} is not there: it has {len(found)} of {about.track.seeds} runs",
+            "run all seeds of the track; `nasbench submit` again makes those that are missing",
+            found[-1].at + 1 if found else 1,
+        )
+    return found
+
+
+def submissions() -> dict[str, Path]:
+    """Return the folder of each submission that lies in a track, by `track/name`, sorted.
+
+    Raises:
+        DataNotFound: there are no tracks at all.
+    """
+    found = {}
+    for track, folder in names().items():
+        place = folder / SUBMISSIONS
+        if place.is_dir():
+            for entry in place.iterdir():
+                if not entry.name.startswith("."):
+                    found[f"{track}/{entry.name}"] = entry
+    return dict(sorted(found.items()))
+
+
+def sample(rng: np.random.Generator, count: int, known: dict[str, Path]) -> list[Path]:
+    """Return some of the submissions, drawn without replacement."""
+    folders = list(known.values())
+    drawn = rng.permutation(len(folders))[:count]
+    return [folders[place] for place in sorted(drawn.tolist())]
+
+
+def _runs(folder: Path, about: Description, part: Part) -> Iterator[Failure]:
+    """Say which line of a file is at fault, if one is."""
+    try:
+        read_runs(folder, about, part)
+    except Refused as refused:
+        yield refused.of(part.file)
+    except (DataNotFound, DamagedTable) as error:
+        code = "data_missing" if isinstance(error, DataNotFound) else "data_other"
+        cure = "this says nothing of the submission: mend the installation, and check again"
+        yield Refused(code, str(error), cure).of(part.file)
+
+
+def _check_seed(seed: int, place: int, track: Track) -> None:
+    """See that the run at a place is that of the seed of the same number.
+
+    Raises:
+        Refused: it is not.
+    """
+    if seed == place and seed < track.seeds:
+        return
+    cure = f"list the seeds 0 to {track.seeds - 1} in this order, each once"
+    if not 0 <= seed < track.seeds:
+        raise Refused("seed_foreign", f"seed {seed} is none of the track's", cure)
+    if seed < place:
+        raise Refused("seed_double", f"seed {seed} is there before", cure)
+    raise Refused("seed_missing", f"seed {place} is not there: this is the run of {seed}", cure)
+
+
+def _nearer(refused: Refused, folder: Path, present: list[str]) -> Refused:
+    """Return a better answer to who names a folder beside the right one."""
+    if refused.code != "file_missing":
+        return refused
+    if "experiment.json" in present:
+        refused.message = f"{folder} is the folder of a comparison, and no submission"
+        refused.cure = "make one with `nasbench submit TRACK --strategy … --out DIR`"
+        return refused
+    inner = [name for name in present if (folder / name / FILE).is_file()]
+    refused.message = f"{folder} holds no {FILE}"
+    refused.cure = (
+        f"name {folder / inner[0]}" if inner else f"name the folder of a submission, with {FILE}"
+    )
+    return refused
+
+
+def _place(folder: Path, about: Description) -> Iterator[Failure]:
+    """Say where a submission lies in the folder of another track."""
+    home = folder.absolute().parent
+    track = home.parent.name
+    if home.name == SUBMISSIONS and (home.parent / "track.toml").is_file():
+        if track != about.track.name:
+            yield Refused(
+                "track_differs",
+                f"it is of track {about.track.name}, and lies in that of {track}",
+                f"move it to {about.track.name}/{SUBMISSIONS}",
+            ).of(FILE)
+        if folder.absolute().name != about.name:
+            yield Refused(
+                "name_differs",
+                f"it is called {about.name}, and its folder {folder.absolute().name}",
+                "give the folder the name of the entry",
+            ).of(FILE)
+
+
+def _files(folder: Path, about: Description, present: list[str]) -> Iterator[Failure]:
+    """Say which files are missing, or too many."""
+    wanted = {FILE, *(part.file for part in about.track.parts)}
+    for name in sorted(wanted - set(present)):
+        cure = "submit again with the same command, which makes what is missing"
+        yield Refused("file_missing", f"{name} is not there", cure).of(name)
+    for name in sorted(set(present) - wanted):
+        yield Refused("file_unknown", "no submission has such a file", "remove it").of(
+            name.encode("ascii", "backslashreplace").decode("ascii")
+        )
+
+
+def _versions(about: Description) -> Iterator[Failure]:
+    """Say of which benchmarks a submission was run on other data than the track's."""
+    wanted = {part.benchmark: part.data for part in about.track.parts}
+    for name in sorted(set(wanted) | set(about.data)):
+        if name not in wanted:
+            message, cure = f"data names {name}, which is not of the track", "remove it"
+        elif name not in about.data:
+            message, cure = f"data does not name {name}", "add its sha256, as the track has it"
+        elif wanted[name] is not None and about.data[name] != wanted[name]:
+            message = f"it ran on other data of {name} (sha256 {about.data[name][:12]}…)"
+            cure = "install the version of nasbench-suite with the track's data, and run again"
+        else:
+            continue
+        yield Refused("data_version", message, cure).of(FILE)
+        return

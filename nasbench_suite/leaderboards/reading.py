@@ -1,0 +1,125 @@
+"""Reads files of a stranger: nothing outside their folder, and never more than is sensible."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import zlib
+from pathlib import Path
+from typing import Final
+
+from nasbench_suite.leaderboards.failures import Refused
+
+PACKED: Final = 8 << 20
+"""The most bytes of a file of a submission."""
+UNPACKED: Final = 64 << 20
+"""The most bytes of what a compressed file holds."""
+FILES: Final = 1000
+"""How many names of a folder are looked at."""
+_CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
+_AGAIN: Final = "submit again, or fetch the file once more"
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the names that lie in a folder, sorted, without following any of them.
+
+    Raises:
+        Refused: it is no folder, or holds far too many.
+    """
+    found: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found.append(entry.name)
+                if len(found) > FILES:
+                    raise Refused(
+                        "file_unknown",
+                        f"the folder holds more than {FILES} files",
+                        "name the folder of one submission",
+                    )
+    except OSError as error:
+        raise Refused(
+            "folder_missing",
+            f"{folder} cannot be read as a folder: {error.strerror or error}",
+            "name the folder that holds submission.toml",
+        ) from None
+    return sorted(found)
+
+
+def read_plain(path: Path, most: int = PACKED) -> bytes:
+    """Return the bytes of a regular file; links, pipes and devices are not followed or opened.
+
+    Raises:
+        Refused: it is missing, none, or longer than `most`.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123 (Path.open has no flags)
+            told = os.fstat(file.fileno())
+            if not stat.S_ISREG(told.st_mode):
+                raise Refused("not_a_file", "it is no plain file", "put a plain file there")
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        raise Refused("file_missing", "it is not there", "submit again, or add it") from None
+    except OSError as error:
+        raise Refused(
+            "not_a_file",
+            f"it cannot be read as a plain file: {error.strerror or error}",
+            "put a plain file there, no link",
+        ) from None
+    if len(data) > most:
+        raise Refused(
+            "file_too_large",
+            f"it has more than {most:,} bytes",
+            "submit only what the track asks for",
+        )
+    return data
+
+
+def unpacked(data: bytes, most: int = UNPACKED) -> bytes:
+    """Return what a gzip file holds.
+
+    Raises:
+        Refused: it is damaged, cut short, or would grow beyond `most` bytes.
+    """
+    import io
+
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            found = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused("gzip_damaged", f"it is no whole gzip file: {error}", _AGAIN) from None
+    if len(found) > most:
+        raise Refused(
+            "file_too_large",
+            f"unpacked it has more than {most:,} bytes",
+            "submit only what the track asks for",
+        )
+    return found
+
+
+def text_of(data: bytes) -> str:
+    """Return bytes as text.
+
+    Raises:
+        Refused: they are not UTF-8, or hold control characters; the line is named.
+    """
+    if len(data.translate(None, _CONTROL)) < len(data):
+        place = min(data.index(code) for code in _CONTROL if code in data)
+        raise Refused(
+            "control_character",
+            f"it holds a control character (byte {data[place]})",
+            "write plain text",
+            _line(data, place),
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(
+            "not_utf8", f"it is not UTF-8 ({error.reason})", "write UTF-8", _line(data, error.start)
+        ) from None
+
+
+def _line(data: bytes, place: int) -> int:
+    return len((data[:place] + b".").splitlines())

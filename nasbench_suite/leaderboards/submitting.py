@@ -1,0 +1,220 @@
+"""Runs a strategy on a track, and leaves a folder that can be submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from nasbench_suite import registry
+from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError, UnknownName
+from nasbench_suite.experiments.compare import compare
+from nasbench_suite.experiments.experiment import Experiment
+from nasbench_suite.experiments.run import VERSION
+from nasbench_suite.files import PART, write_whole
+from nasbench_suite.leaderboards import description, lines
+from nasbench_suite.leaderboards.checking import Report, check
+from nasbench_suite.leaderboards.description import FILE, Description
+from nasbench_suite.leaderboards.failures import Refused
+from nasbench_suite.leaderboards.recomputing import Judge
+from nasbench_suite.leaderboards.track import Part, Track, open_track
+
+RUNS: Final = ".runs"
+"""What is added to the name of a submission's folder for that of the runs it is made of."""
+
+Progress = Callable[[int, int], None]
+
+
+def submit(
+    track: str,
+    strategy: str,
+    *,
+    author: str,
+    code: str,
+    out: Path,
+    name: str | None = None,
+    about: str = "",
+    settings: Mapping[str, Any] | str | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Run a strategy on every benchmark and seed of a track, pack the runs, and check the folder.
+
+    The runs lie in a folder beside `out`, whose name ends with `.runs`, so that the same command
+    goes on where an earlier one was interrupted. Of the same runs the folder is the same bytes.
+
+    Args:
+        track: its name.
+        strategy: a registered name, or `path/to/mine.py:MyStrategy`.
+        author: who submits.
+        code: the address of the strategy's code.
+        out: the folder of the submission: new, empty, or the same submission.
+        name: what the leaderboard calls the entry; by default as the strategy.
+        about: a sentence on the entry.
+        settings: of the strategy, as in `compare`.
+        executor: where runs are made, as in `compare`.
+        progress: called with the runs done and the runs in all.
+
+    Returns:
+        What the checker says.
+
+    Raises:
+        UnknownName: there is no such track, strategy or setting.
+        InvalidSetting: a text or setting cannot be submitted.
+        DataNotFound, DamagedTable: the track's data are not installed.
+        FaultyStrategy, FailedRuns: runs failed; the others are kept.
+        OutputError: `out` holds something else, or cannot be written.
+    """
+    asked = open_track(track)
+    called = name or _called(strategy)
+    if registry.is_file(strategy) and name is None:
+        called = called.rpartition(".")[2]
+    _check(asked, strategy, called, author, code, about)
+    _check_out(out, asked)
+    for part in asked.parts:
+        asked.load(part)
+    experiments = {
+        part: run_part(asked, part, strategy, settings, runs_of(out), executor, counted)
+        for part, counted in _counted(asked, progress)
+    }
+    one = next(iter(experiments.values()))
+    ((ran, complete),) = one.strategies.items()
+    said = Description(
+        track=asked,
+        name=called,
+        strategy=ran,
+        author=author,
+        code=code,
+        data={part.benchmark: found.data[part.benchmark] for part, found in experiments.items()},
+        settings=complete,
+        code_sha256=one.code.get(ran),
+        suite_version=VERSION,
+        description=about,
+    )
+    write_whole(out / FILE, _checked(said))
+    for part, found in experiments.items():
+        write_whole(out / part.file, lines.packed(lines_of(asked, part, found)))
+    return check(out)
+
+
+def runs_of(out: Path) -> Path:
+    """Return the folder of the runs that a submission is made of."""
+    whole = out.absolute()
+    return whole.with_name(f"{whole.name}{RUNS}")
+
+
+def run_part(
+    track: Track,
+    part: Part,
+    strategy: str,
+    settings: Mapping[str, Any] | str | None,
+    folder: Path,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Experiment:
+    """Run a strategy on one benchmark of a track, all seeds; arguments and errors as `submit`."""
+    try:
+        return compare(
+            [part.benchmark],
+            [strategy],
+            budget=part.budget,
+            seeds=track.seeds,
+            out=folder / part.file.removesuffix(".jsonl.gz"),
+            protocol=track.protocol,
+            settings=None if settings is None else {strategy: settings},
+            workers=track.workers,
+            executor=executor,
+            progress=progress,
+            source=track.source,
+        )
+    except FailedRuns as error:
+        raise FailedRuns(
+            f"{error}; no submission is made of fewer seeds: mend the strategy, remove {folder} "
+            "and submit again"
+        ) from None
+
+
+def lines_of(track: Track, part: Part, experiment: Experiment) -> list[str]:
+    """Return the runs of a benchmark as lines of a submission, by seed."""
+    benchmark = experiment.loaded[part.benchmark]
+    judge = Judge(track, part, benchmark)
+    (strategy,) = experiment.strategies
+    found = []
+    for run in experiment.runs(part.benchmark, strategy):
+        line = lines.dump(run, benchmark)
+        try:
+            judge.check(lines.parse(line, ()))
+        except Refused as refused:
+            # A run is on disk when it has ended, so nothing interrupted this one.
+            if refused.code == "run_interrupted":
+                line = lines.dump(run, benchmark, exhausted=True)
+        found.append(line)
+    return found
+
+
+def _called(strategy: str) -> str:
+    """Return what a strategy is called, without running its file."""
+    if not registry.is_file(strategy):
+        return strategy.replace("/", "-")
+    path, _, wanted = strategy.rpartition(":")
+    return f"{Path(path).stem}.{wanted}"
+
+
+def _check(track: Track, strategy: str, name: str, author: str, code: str, about: str) -> None:
+    """See that what is said of a submission can be, before hours of runs.
+
+    Raises:
+        InvalidSetting: it cannot.
+    """
+    ran = _called(strategy) if registry.is_file(strategy) else strategy
+    try:
+        description.check_texts(name, ran, author, code, about)
+    except Refused as refused:
+        raise InvalidSetting(f"{refused.message}: {refused.cure}") from None
+
+
+def _checked(said: Description) -> str:
+    """Return the text of a description that is read back as it was meant.
+
+    Raises:
+        InvalidSetting: it is not.
+    """
+    text = description.write(said)
+    try:
+        description.read(text.encode("utf-8"))
+    except Refused as refused:
+        raise InvalidSetting(f"{refused.message}: {refused.cure}") from None
+    return text
+
+
+def _check_out(out: Path, track: Track) -> None:
+    """See that a folder is free, or holds a submission to the same track.
+
+    Raises:
+        OutputError: it holds something else.
+    """
+    known = {FILE, *(part.file for part in track.parts)}
+    try:
+        there = [entry.name for entry in out.iterdir()]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{out} is no folder ({error.strerror}): name another") from None
+    others = [name for name in there if name not in known and not name.endswith(PART)]
+    if others:
+        raise OutputError(f"{out} holds something else ({others[0]}): name another folder")
+
+
+def _counted(track: Track, progress: Progress | None) -> list[tuple[Part, Progress | None]]:
+    """Return each benchmark with what counts its runs among those of all benchmarks."""
+
+    def of(place: int) -> Progress:
+        def tell(done: int, _: int) -> None:
+            if progress is not None:
+                progress(place * track.seeds + done, track.seeds * len(track.parts))
+
+        return tell
+
+    return [(part, of(place) if progress else None) for place, part in enumerate(track.parts)]
