@@ -232,7 +232,9 @@ def _add_measure(verb: _Verb) -> None:
 
 
 def _add_leaderboard(verb: _Verb) -> None:
-    sub = verb("submit", "leaderboard", "submit_strategy", "run a strategy on a track, to submit it")
+    sub = verb(
+        "submit", "leaderboard", "submit_strategy", "run a strategy on a track, to submit it"
+    )
     sub.add_argument("track", help="such as nasbench201")
     sub.add_argument("--strategy", required=True, metavar="S", help=_STRATEGY)
     _add_set(sub, "KEY=VALUE", "a setting of the strategy, or preset=NAME; may be repeated")
@@ -248,6 +250,8 @@ def _add_leaderboard(verb: _Verb) -> None:
     sub.add_argument("--all", action="store_true", help="and all that lie in the tracks")
     sub.add_argument("--sample", type=int, metavar="N", help="and so many of these, at random")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="of that (0)")
+    sub.add_argument("--replay", metavar="S", help=f"run this again and compare: {_STRATEGY}")
+    _add_where(sub)
 
 
 def _add_surrogate(verb: _Verb) -> None:

@@ -14,6 +14,7 @@ from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
 from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
+from nasbench_suite.leaderboards.replaying import replay
 from nasbench_suite.leaderboards.submitting import runs_of, submit
 
 _WRONG = 2
@@ -59,7 +60,16 @@ def check_submissions(given: argparse.Namespace) -> None:
         folders += drawn
     elif not folders:
         raise InvalidSetting("name the folder of a submission, or --all")
-    _print([check(folder) for folder in folders], given.json, many=len(folders) != 1)
+    if given.replay is None:
+        reports = [check(folder) for folder in folders]
+    elif len(folders) == 1:
+        with executor_of(given) as executor:
+            reports = [
+                replay(folders[0], given.replay, executor=executor, progress=words.Progress())
+            ]
+    else:
+        raise InvalidSetting("--replay runs one strategy: name the folder of one submission")
+    _print(reports, given.json, many=len(folders) != 1)
 
 
 def _print(reports: list[Report], as_json: bool, *, many: bool = False) -> None:

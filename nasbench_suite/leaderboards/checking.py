@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nasbench_suite.core import DamagedTable, DataNotFound
+from nasbench_suite.core import DataNotFound, NasbenchError
 from nasbench_suite.leaderboards import description, lines, reading
 from nasbench_suite.leaderboards.description import FILE, Description
 from nasbench_suite.leaderboards.failures import Failure, Refused
@@ -66,7 +66,7 @@ def read_runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
 
     Raises:
         Refused: a line is at fault; it is named.
-        DataNotFound, DamagedTable: the benchmark here is not that of the track.
+        DataNotFound, DamagedTable, DamagedInput: the benchmark here is not that of the track.
     """
     judge = Judge(about.track, part, about.track.load(part))
     text = reading.text_of(reading.unpacked(reading.read_plain(folder / part.file)))
@@ -123,7 +123,7 @@ def _runs(folder: Path, about: Description, part: Part) -> Iterator[Failure]:
         read_runs(folder, about, part)
     except Refused as refused:
         yield refused.of(part.file)
-    except (DataNotFound, DamagedTable) as error:
+    except NasbenchError as error:
         code = "data_missing" if isinstance(error, DataNotFound) else "data_other"
         cure = "this says nothing of the submission: mend the installation, and check again"
         yield Refused(code, str(error), cure).of(part.file)

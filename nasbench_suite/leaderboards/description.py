@@ -51,7 +51,7 @@ class Description:
     description: str = ""
 
 
-def check_texts(name: str, strategy: str, author: str, code: str, description: str) -> None:
+def check_texts(name: Any, strategy: Any, author: Any, code: Any, description: Any) -> None:
     """See that what is said of a submission can be shown to anybody.
 
     Raises:
@@ -118,9 +118,7 @@ def read(data: bytes) -> Description:
     if unknown:
         raise Refused("field_unknown", f"{shown(unknown[0])} is no field", "remove it")
     description = fields.get("description", "")
-    check_texts(
-        fields["name"], fields["strategy"], fields["author"], fields["code"], description
-    )
+    check_texts(fields["name"], fields["strategy"], fields["author"], fields["code"], description)
     return Description(
         track=_track(fields["track"], fields["track_version"]),
         name=fields["name"],
@@ -190,8 +188,8 @@ def _settings(fields: Mapping[str, Any]) -> dict[str, Any]:
     if not named or len(text) > _SETTINGS or not text.isprintable() or "\\" in text:
         raise Refused(
             "field_invalid",
-            "settings are not numbers, words without quotes or backslashes, true or false, and lists "
-            "and tables of these",
+            "settings hold something else than numbers, words without quotes and backslashes, true "
+            "or false, and lists and tables of these",
             "write the settings of the strategy, and nothing else",
         )
     return found

@@ -2,8 +2,8 @@
 
 {"seed": 0, "architecture": [n, …], "objective": [v, …], "seconds": s} and, where they are needed,
 `epochs`, `number` and `cost`, lists of the same length. Trials come in the order in which they
-ended. Lists rather than a line a trial, since that takes two thirds of the bytes. docs/leaderboards.md
-describes every field, for those who write such files with other programs.
+ended. Lists rather than a line a trial, since that takes two thirds of the bytes.
+docs/leaderboards.md describes every field, for those who write such files with other programs.
 """
 
 from __future__ import annotations
@@ -213,9 +213,7 @@ def _check_finite(name: str, values: list[Any]) -> None:
 
 
 def _no_value(name: str, place: int, value: Any) -> Refused:
-    return Refused(
-        "field_invalid", f"trial {place}: {name} is {shown(value)}", f"correct {name}"
-    )
+    return Refused("field_invalid", f"trial {place}: {name} is {shown(value)}", f"correct {name}")
 
 
 def numbers(line: Line, space: Space) -> list[int]:

@@ -125,9 +125,7 @@ class Judge:
         reported = self._ask(asked, report.metric, report.epochs, report.seed)
         return Answers(values, costs, reported)
 
-    def _ask(
-        self, archs: Any, metric: str | None, epochs: int | None, seed: Any = None
-    ) -> Floats:
+    def _ask(self, archs: Any, metric: str | None, epochs: int | None, seed: Any = None) -> Floats:
         if metric is None:
             return np.ones(len(archs))
         seed = self.protocol.seed if seed is None else seed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nasbench_suite import registry
-from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError, UnknownName
+from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.experiment import Experiment
 from nasbench_suite.experiments.run import VERSION
@@ -68,30 +68,24 @@ def submit(
         OutputError: `out` holds something else, or cannot be written.
     """
     asked = open_track(track)
-    called = name or _called(strategy)
-    if registry.is_file(strategy) and name is None:
-        called = called.rpartition(".")[2]
-    _check(asked, strategy, called, author, code, about)
+    ran = _called(strategy)
+    called = name or ran.replace("/", "-")
+    said = Description(asked, called, ran, author, code, data={}, description=about)
+    _check(said, settings)
     _check_out(out, asked)
     for part in asked.parts:
         asked.load(part)
     experiments = {
-        part: run_part(asked, part, strategy, settings, runs_of(out), executor, counted)
-        for part, counted in _counted(asked, progress)
+        part: run_part(asked, part, strategy, settings, runs_of(out), executor, tell)
+        for part, tell in counted(asked, progress)
     }
     one = next(iter(experiments.values()))
-    ((ran, complete),) = one.strategies.items()
-    said = Description(
-        track=asked,
-        name=called,
-        strategy=ran,
-        author=author,
-        code=code,
+    said = replace(
+        said,
         data={part.benchmark: found.data[part.benchmark] for part, found in experiments.items()},
-        settings=complete,
+        settings=one.strategies[ran],
         code_sha256=one.code.get(ran),
         suite_version=VERSION,
-        description=about,
     )
     write_whole(out / FILE, _checked(said))
     for part, found in experiments.items():
@@ -155,31 +149,28 @@ def lines_of(track: Track, part: Part, experiment: Experiment) -> list[str]:
 
 
 def _called(strategy: str) -> str:
-    """Return what a strategy is called, without running its file."""
+    """Return what logs call a strategy, without running its file."""
     if not registry.is_file(strategy):
-        return strategy.replace("/", "-")
+        return strategy
     path, _, wanted = strategy.rpartition(":")
     return f"{Path(path).stem}.{wanted}"
 
 
-def _check(track: Track, strategy: str, name: str, author: str, code: str, about: str) -> None:
-    """See that what is said of a submission can be, before hours of runs.
+def _check(said: Description, settings: Mapping[str, Any] | str | None) -> None:
+    """See that a submission can be described, before hours of runs.
 
     Raises:
         InvalidSetting: it cannot.
     """
-    ran = _called(strategy) if registry.is_file(strategy) else strategy
-    try:
-        description.check_texts(name, ran, author, code, about)
-    except Refused as refused:
-        raise InvalidSetting(f"{refused.message}: {refused.cure}") from None
+    given = settings if isinstance(settings, Mapping) else {}
+    _checked(replace(said, settings=given))
 
 
 def _checked(said: Description) -> str:
-    """Return the text of a description that is read back as it was meant.
+    """Return the text of a description, which reads back as it was meant.
 
     Raises:
-        InvalidSetting: it is not.
+        InvalidSetting: it does not.
     """
     text = description.write(said)
     try:
@@ -207,7 +198,7 @@ def _check_out(out: Path, track: Track) -> None:
         raise OutputError(f"{out} holds something else ({others[0]}): name another folder")
 
 
-def _counted(track: Track, progress: Progress | None) -> list[tuple[Part, Progress | None]]:
+def counted(track: Track, progress: Progress | None) -> list[tuple[Part, Progress | None]]:
     """Return each benchmark with what counts its runs among those of all benchmarks."""
 
     def of(place: int) -> Progress:

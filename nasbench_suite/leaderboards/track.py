@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
@@ -72,11 +73,12 @@ class Track:
 
         Raises:
             DataNotFound: it is not installed, or the track does not name its data yet.
-            DamagedTable: the data that are installed are not the track's.
+            DamagedTable, DamagedInput: the data that are installed are not the track's, or not
+                what their card says.
         """
         where = f"track {self.name}, {part.benchmark}"
         try:
-            found = benchmarks.load(part.benchmark, self.source)
+            found = _loaded(part.benchmark, self.source, tuple(resources.roots()))
         except UnknownName:
             raise DataNotFound(
                 f"{where}: its {self.source} is not installed: install the version of "
@@ -94,6 +96,18 @@ class Track:
                 "nasbench-suite whose track this is"
             )
         return found
+
+
+@lru_cache(maxsize=64)
+def _loaded(benchmark: str, source: Source, _: tuple[Path, ...]) -> Benchmark:
+    """Return a benchmark whose every byte was checked, once for each place where data lie.
+
+    Raises:
+        UnknownName, DataNotFound, DamagedTable, DamagedInput: see `load` and `verify`.
+    """
+    found = benchmarks.load(benchmark, source)
+    benchmarks.verify(found)
+    return found
 
 
 def names() -> dict[str, Path]:
@@ -157,7 +171,7 @@ def _track(name: str, fields: dict[str, Any]) -> Track:
         raise ValueError("it names no benchmark, or one twice")
     return Track(
         name=name,
-        source=cast(Source, one_of("source", fields.pop("source"), ("table", "surrogate"))),
+        source=cast("Source", one_of("source", fields.pop("source"), ("table", "surrogate"))),
         workers=at_least("workers", fields.pop("workers"), 1),
         seeds=at_least("seeds", fields.pop("seeds"), 1, 100_000),
         checkpoints=_checkpoints(fields.pop("checkpoints")),
