@@ -188,7 +188,7 @@ def _files(folder: Path, about: Description, present: list[str]) -> Iterator[Fai
         yield Refused("file_missing", f"{name} is not there", cure).of(name)
     for name in sorted(set(present) - wanted):
         yield Refused("file_unknown", "no submission has such a file", "remove it").of(
-            name.encode("ascii", "backslashreplace").decode("ascii")
+            name.encode("unicode_escape").decode("ascii")
         )
 
 

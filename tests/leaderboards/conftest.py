@@ -1,0 +1,108 @@
+"""Two small tracks, and submissions to them; neither ships."""
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nasbench_suite import load
+from nasbench_suite.leaderboards.submitting import submit
+
+HEAD = """format = "nasbench-track-1"
+version = "1"
+title = "For tests"
+description = "Small."
+protocol = "standard"
+source = "table"
+workers = {workers}
+seeds = 3
+provisional = false
+checkpoints = [0.5, 1.0]
+rules = ["None."]
+"""
+TASKS = ("nasbench201/cifar10", "nasbench201/cifar100")
+SAID = {"author": "A. Author", "code": "https://example.org/a"}
+
+
+class Folder:
+    """A submission that is about to be changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self, file: str) -> list[dict[str, Any]]:
+        text = gzip.decompress((self.path / file).read_bytes()).decode()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def write(self, file: str, lines: list[dict[str, Any]]) -> None:
+        self.text(file, "".join(f"{json.dumps(line)}\n" for line in lines))
+
+    def text(self, file: str, text: str | bytes) -> None:
+        data = text.encode() if isinstance(text, str) else text
+        (self.path / file).write_bytes(gzip.compress(data, 1))
+
+    def change(self, old: str, new: str) -> None:
+        path = self.path / "submission.toml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.path.glob("*.gz"))
+
+
+@pytest.fixture(scope="session")
+def tracks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the tracks `small`, by evaluations, and `crew`, by seconds of two."""
+    root = tmp_path_factory.mktemp("tracks")
+    for name, workers, budget in (("small", 1, "evaluations = 20"), ("crew", 2, "seconds = 3000")):
+        text = HEAD.format(workers=workers)
+        for task in TASKS:
+            data = load(task).data
+            text += f'\n[[benchmarks]]\nbenchmark = "{task}"\n{budget}\ndata = "{data}"\n'
+        folder = root / "leaderboards" / name
+        folder.mkdir(parents=True)
+        (folder / "track.toml").write_text(text)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def with_tracks(tracks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the small tracks are found."""
+    monkeypatch.setenv("NASBENCH_DATA", str(tracks))
+    return tracks
+
+
+@pytest.fixture(scope="session")
+def submitted(tracks: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A submission of regularized evolution to a track, made once and not to be changed."""
+    home = tmp_path_factory.mktemp("submitted")
+
+    def made(track: str) -> Path:
+        out = home / track
+        if not out.is_dir():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("NASBENCH_DATA", str(tracks))
+                report = submit(track, "regularized_evolution", out=out, **SAID)
+                assert report.ok, report.failures
+        return out
+
+    return made
+
+
+@pytest.fixture
+def folder(submitted: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Folder]:
+    """A fresh copy of that submission."""
+
+    def copied(track: str = "small") -> Folder:
+        place = tmp_path / "entry"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(submitted(track), place)
+        return Folder(place)
+
+    return copied
