@@ -16,10 +16,10 @@ from nasbench_suite.leaderboards.failures import Refused
 from nasbench_suite.leaderboards.lines import Line
 from nasbench_suite.leaderboards.track import Part, Track
 
-_ROUNDED: Final = 0.0005
+_HALF: Final = 0.0005
 """Half of the last digit of the seconds of a run."""
-_SLACK: Final = 1e-9
-"""By what share a sum of seconds may differ in the order of its additions."""
+_AGREED: Final = 1e-9
+"""By what share sums of predicted seconds may differ between processors."""
 _QUERY: Final = "write the value that `nasbench query` gives, with all of its digits"
 
 
@@ -207,11 +207,11 @@ class Judge:
     def _check_seconds(self, line: Line, end: float) -> None:
         if line.seconds is None:
             return
-        rounded = round(line.seconds, 3) == line.seconds
-        slack = _ROUNDED + _SLACK * abs(end)
+        # Sums are added in the order of trials, so they are the same in every language.
+        same = line.seconds == round(end, 3)
         if self.benchmark.source == "surrogate":
-            slack += 1e-6 * abs(end)
-        if not rounded or abs(line.seconds - end) > slack:
+            same = abs(line.seconds - end) <= _HALF + _AGREED * abs(end)
+        if not same:
             raise Refused(
                 "seconds_differ",
                 f"seconds is {line.seconds!r}, and its {len(line.architecture)} trials end after "
