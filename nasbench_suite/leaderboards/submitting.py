@@ -69,7 +69,7 @@ def submit(
     """
     asked = open_track(track)
     ran = _called(strategy)
-    called = name or ran.replace("/", "-")
+    called = ran.replace("/", "-") if name is None else name
     said = Description(asked, called, ran, author, code, data={}, description=about)
     _check(said, settings)
     _check_out(out, asked)
