@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import stat
 import zlib
@@ -28,6 +29,8 @@ def listed(folder: Path) -> list[str]:
         Refused: it is no folder, or holds far too many.
     """
     found: list[str] = []
+    if folder.is_symlink():
+        raise Refused("not_a_file", f"{folder} is a link", "name the folder itself")
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -83,8 +86,6 @@ def unpacked(data: bytes, most: int = UNPACKED) -> bytes:
     Raises:
         Refused: it is damaged, cut short, or would grow beyond `most` bytes.
     """
-    import io
-
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             found = file.read(most + 1)

@@ -96,6 +96,12 @@ def submitted(tracks: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 
 
 @pytest.fixture
+def opened() -> type[Folder]:
+    """What opens a submission to change it."""
+    return Folder
+
+
+@pytest.fixture
 def folder(submitted: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Folder]:
     """A fresh copy of that submission."""
 

@@ -102,12 +102,12 @@ def better_architecture_and_its_value(rng, line, benchmark):
     line["objective"][place] = benchmark.query(arch, "val_accuracy", epochs=12)
 
 
-def test_score_for_objective(rng, line, benchmark):
+def score_for_objective(rng, line, benchmark):
     place = trial(rng, line)
     line["objective"][place] = benchmark.query(line["architecture"][place], "test_accuracy")
 
 
-def test_score_beside(rng, line, _):
+def score_beside(rng, line, _):
     line[one(rng, ["test_accuracy", "valtest_accuracy"])] = [94.0]
 
 
@@ -366,7 +366,7 @@ def control_character_in_description(rng, folder):
     return TOML, len((data[:place] + b".").splitlines())
 
 
-def test_score_in_description(rng, folder):
+def score_in_description(rng, folder):
     path = folder.path / TOML
     path.write_text(f"test_accuracy = 94.37\n{path.read_text()}")
     return TOML, None
@@ -389,8 +389,8 @@ ANYWHERE: dict[str, Callable[[Rng, Any], Place]] = {
         cost,
         better_architecture,
         better_architecture_and_its_value,
-        test_score_for_objective,
-        test_score_beside,
+        score_for_objective,
+        score_beside,
         unknown_field,
         seed_of_ones_own,
         seed_of_another_kind,
@@ -436,7 +436,7 @@ ANYWHERE |= {
         other_track,
         bad_text,
         control_character_in_description,
-        test_score_in_description,
+        score_in_description,
         toml_cut,
     )
 }

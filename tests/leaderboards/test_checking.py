@@ -57,6 +57,11 @@ def test_a_folder_that_is_none(tmp_path, folder):
     assert failure.cure == f"name {entry.path}"
 
 
+def test_a_link_to_a_folder_is_not_followed(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder().path)
+    assert only(check(tmp_path / "link")).code == "not_a_file"
+
+
 def test_the_folder_of_a_comparison(tmp_path):
     out = tmp_path / "exp"
     compare(["nasbench201/cifar10"], ["random_search"], budget=Budget(3), seeds=1, out=out)
@@ -292,7 +297,7 @@ data = "{data}"
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_trainings_of_several_lengths(tmp_path, monkeypatch, workers):
+def test_trainings_of_several_lengths(tmp_path, monkeypatch, workers, opened):
     table = load("nasbench201/digits")
     costs = table.query_many(range(1000), "train_seconds")
     place = tmp_path / "leaderboards" / "lengths"
@@ -303,9 +308,7 @@ def test_trainings_of_several_lengths(tmp_path, monkeypatch, workers):
     out = tmp_path / "hyperband"
     report = submit("lengths", "hyperband", out=out, **SAID)
     assert report.ok, report.failures
-    from tests.leaderboards.conftest import Folder
-
-    entry = Folder(out)
+    entry = opened(out)
     (file,) = entry.files
     lines = entry.lines(file)
     assert len(set(lines[0]["epochs"])) > 1
@@ -314,7 +317,7 @@ def test_trainings_of_several_lengths(tmp_path, monkeypatch, workers):
     assert only(check(out)).code == "epochs_invalid"
 
 
-def test_a_track_whose_answers_are_predicted(with_small, tmp_path, nasbench):
+def test_a_track_whose_answers_are_predicted(with_small, tmp_path, opened):
     """Predictions are compared to the digits that processors agree on, and no further."""
     place = with_small.parents[1] / "leaderboards" / "predicted"
     place.mkdir(parents=True, exist_ok=True)
@@ -326,9 +329,7 @@ def test_a_track_whose_answers_are_predicted(with_small, tmp_path, nasbench):
     out = tmp_path / "random_search"
     report = submit("predicted", "random_search", out=out, **SAID)
     assert report.ok, report.failures
-    from tests.leaderboards.conftest import Folder
-
-    entry = Folder(out)
+    entry = opened(out)
     lines = entry.lines("mnasnet-imagenet.jsonl.gz")
     value = lines[1]["objective"][3]
     lines[1]["objective"][3] = float(f"{value:.6g}") + 10.0 ** -(6 - len(str(int(value))))

@@ -12,6 +12,7 @@ import pytest
 
 from nasbench_suite import load
 from nasbench_suite.leaderboards.checking import check
+from nasbench_suite.leaderboards.submitting import submit
 
 KINDS = runpy.run_path(str(Path(__file__).with_name("mutations.py")))["ANYWHERE"]
 EACH = 22
@@ -114,18 +115,15 @@ def test_a_thousand_harmless_variations_pass(part, folder):
 
 
 @pytest.mark.slow
-def test_what_is_spoilt_is_found_on_a_real_track(tmp_path, monkeypatch):
-    from nasbench_suite.leaderboards.submitting import submit
-
+def test_what_is_spoilt_is_found_on_a_real_track(tmp_path, monkeypatch, opened):
     monkeypatch.delenv("NASBENCH_DATA")
     whole = tmp_path / "whole"
     said = {"author": "A", "code": "https://example.org"}
     assert submit("nasbench201", "random_search", out=whole, **said).ok
     rng = np.random.default_rng(3)
-    kit = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
     for kind, spoil in KINDS.items():
         place = tmp_path / "entry"
         shutil.copytree(whole, place)
-        file, line = spoil(rng, kit["Folder"](place))
+        file, line = spoil(rng, opened(place))
         assert_found(check(place), file, line, kind)
         shutil.rmtree(place)

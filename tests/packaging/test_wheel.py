@@ -58,6 +58,9 @@ def test_the_wheel_carries_all_data_and_no_tests(built: Path) -> None:
         for file in (path for path in card.parent.rglob("*.*") if not path.name.startswith(".")):
             place = file.relative_to(ROOT).as_posix()
             assert f"nasbench_suite/_data/{place}" in names
+    for track in (ROOT / "leaderboards").glob("*/track.toml"):
+        assert f"nasbench_suite/_data/leaderboards/{track.parent.name}/track.toml" in names
+    assert not any("/submissions/" in name for name in names)
     assert "nasbench_suite/py.typed" in names
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"nasbench_suite"}
@@ -68,7 +71,8 @@ def test_the_sdist_is_what_git_knows(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     tracked = call("git", "ls-files", cwd=ROOT).split()
-    kept = {name for name in tracked if not name.startswith((".ci/", ".git"))}
+    left = ".ci/", ".git"
+    kept = {name for name in tracked if not name.startswith(left) and "/submissions/" not in name}
     assert kept <= names
 
 
