@@ -14,6 +14,7 @@ from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
 from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
+from nasbench_suite.leaderboards.failures import printable
 from nasbench_suite.leaderboards.replaying import replay
 from nasbench_suite.leaderboards.submitting import runs_of, submit
 
@@ -91,11 +92,12 @@ def _print(reports: list[Report], as_json: bool, *, many: bool = False) -> None:
 
 
 def _tell(report: Report) -> None:
+    folder = printable(str(report.folder))
     if report.ok and report.about is not None:
         about = report.about
-        print(f"{report.folder}: ok ({about.track.name}, {about.name} by {about.author})")
+        print(f"{folder}: ok ({about.track.name}, {about.name} by {about.author})")
         return
-    print(f"{report.folder}: not accepted")
+    print(f"{folder}: not accepted")
     for failure in report.failures:
         line = "" if failure.line is None else f", line {failure.line}"
         print(f"  {failure.file}{line}: {failure.message} [{failure.code}]")
