@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
@@ -15,7 +17,7 @@ from nasbench_suite.graph import Graph  # noqa: E402
 from nasbench_suite.spaces.base import Space  # noqa: E402
 from nasbench_suite.training.data.images import Split, assemble  # noqa: E402
 from nasbench_suite.training.network import Network  # noqa: E402
-from nasbench_suite.training.skeleton import connected, skeleton  # noqa: E402
+from nasbench_suite.training.skeleton import auxiliary, connected, skeleton  # noqa: E402
 
 SPACES = [
     "darts",
@@ -40,6 +42,7 @@ V2 = (
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 CELL = "0100010001001000010000000101000001000000010000000"
 CELL += ":input,conv3x3-bn-relu,maxpool3x3,conv1x1-bn-relu,maxpool3x3,conv1x1-bn-relu,output"
+DARTS = registry.load("spaces", "darts")
 SHORT = {"epochs": 2, "batch": 32, "eval_draws": 1, "channels": 0, "cells": 0}
 
 
@@ -120,12 +123,39 @@ def test_colours_train_as_well(name, coloured):
 def test_torch_counts_what_is_published(name, text, changes, classes, size, params):
     space = registry.load("spaces", name)
     graph = skeleton(space, space.parse(text), recipe(**changes), classes=classes, size=size)
+    found, flops = counts(graph, torch.empty(1, 3, size, size, device="meta"))
+    assert found == graph.params == params
+    assert flops == graph.flops
+
+
+def counts(graph, images):
+    """Return parameters and FLOPs as torch counts them, with biases as the graph counts them."""
     network = Network(graph, lean=False)
-    assert sum(p.numel() for p in network.parameters()) == params
     with FlopCounterMode(display=False) as counted:
-        network(torch.empty(1, 3, size, size, device="meta"))
+        network(images)
     biases = sum(node.channels for node in graph.nodes if node.operation == "linear")
-    assert counted.get_total_flops() / 2 + biases == graph.flops
+    params = sum(p.numel() for p in network.parameters())
+    return params, counted.get_total_flops() / 2 + biases
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench101_4v", "nasbench201", "darts"])
+@settings(max_examples=5)
+@given(data=st.data())
+def test_torch_counts_other_skeletons_too(name, data):
+    space = registry.load("spaces", name)
+    arch = space.at(data.draw(st.integers(0, space.size - 1)))
+    changes = {"channels": data.draw(st.integers(3, 20)) * 2, "cells": data.draw(st.integers(1, 7))}
+    graph = skeleton(space, arch, recipe(**changes), classes=7, size=16, channels=1)
+    assert counts(graph, torch.empty(1, 1, 16, 16, device="meta")) == (graph.params, graph.flops)
+
+
+@settings(max_examples=5)
+@given(arch=st.tuples(*(st.integers(0, choices - 1) for choices in DARTS.genes)))
+def test_the_network_and_the_classifier_in_which_darts_evaluates(arch):
+    graph = skeleton(DARTS, arch, training.recipe("darts_eval"), classes=10, size=32)
+    assert counts(graph, torch.empty(1, 3, 32, 32, device="meta")) == (graph.params, graph.flops)
+    head = auxiliary(graph, 10)
+    assert counts(head, torch.empty(1, 576, 8, 8, device="meta")) == (head.params, head.flops)
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench101_4v", "nasbench201", "darts"])
