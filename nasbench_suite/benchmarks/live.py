@@ -87,15 +87,15 @@ class LiveBenchmark:
         self.benchmark = f"{space}/{task}"
         self.live = live
         self._data = live.of(task)
-        self._images: Images = self._data.load()
-        if not len(self._images.val.labels):
+        self.images: Images = self._data.load()
+        if not len(self.images.val.labels):
             raise InvalidSetting(
                 f"{self._data.name} leaves no images to validate, and of those is what a search "
                 "sees: split it in another way"
             )
         self._skeleton(self.space.sample(np.random.default_rng(0)))
         self._made: dict[tuple[Arch, int], Training] = {}
-        self.reported = f"{'test' if len(self._images.test.labels) else 'val'}_accuracy"
+        self.reported = f"{'test' if len(self.images.test.labels) else 'val'}_accuracy"
 
     def __repr__(self) -> str:
         return f"<LiveBenchmark {self.benchmark}: recipe {self.live.recipe.name}>"
@@ -105,7 +105,7 @@ class LiveBenchmark:
     @cached_property
     def data(self) -> str:
         """The sha256 of space, images and recipe: machines that differ in these do not agree."""
-        told = [self.space.name, self._images.digest, self.live.recipe.digest]
+        told = [self.space.name, self.images.digest, self.live.recipe.digest]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     @cached_property
@@ -116,7 +116,7 @@ class LiveBenchmark:
                 f"{short}_accuracy", "%", "max", split, f"top-1 accuracy on {split} images"
             )
             for short, split in _SPLITS.items()
-            if len(getattr(self._images, short).labels)
+            if len(getattr(self.images, short).labels)
         }
         for metric in (
             Metric(_SECONDS, "s", "min", None, "seconds of the training, without evaluation"),
@@ -261,7 +261,7 @@ class LiveBenchmark:
                 arch,
                 seed,
                 self._data,
-                self._images.digest,
+                self.images.digest,
                 self.live.recipe,
                 self.live.device,
                 self._folder.absolute() / "checkpoints",
@@ -282,7 +282,7 @@ class LiveBenchmark:
         """Return None: what a random architecture has is not known before many are trained."""
 
     def _skeleton(self, arch: Arch) -> Any:
-        return skeleton(self.space, arch, self.live.recipe, **self._images.form)
+        return skeleton(self.space, arch, self.live.recipe, **self.images.form)
 
     def _genes(self, arch: Any) -> Arch:
         if isinstance(arch, str):

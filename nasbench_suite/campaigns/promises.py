@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
+from nasbench_suite.benchmarks.live import LiveBenchmark
 from nasbench_suite.benchmarks.surrogate import SurrogateBenchmark
 from nasbench_suite.core import Arch, InvalidSetting, NotMeasured, Question
+from nasbench_suite.experiments.work import some
 from nasbench_suite.scoring.scatter import pooled
 from nasbench_suite.tables.card import read_card
 from nasbench_suite.tables.store import Table
 from nasbench_suite.training.recipes import Recipe
 
+if TYPE_CHECKING:
+    from nasbench_suite.training.data.images import Images
+
+_FREE: Final = ("eval_every", "precision", "channels_last", "compile")
+"""Hyperparameters that do not change what is to be expected of a training."""
 _SOURCES: Final[dict[str, Literal["measured", "predicted", "trained"]]] = {
     "table": "measured",
     "surrogate": "predicted",
@@ -89,30 +96,51 @@ class Promises:
             return math.nan
         return pooled([row[~np.isnan(row)] for row in values])[0]
 
-    def check_images(self, name: str, classes: int, size: int) -> None:
-        """See that images are those of the benchmark's task, as far as its card tells.
+    def check_images(self, images: Images) -> None:
+        """See that images are those of the benchmark's task, as far as that is known.
 
         Raises:
-            InvalidSetting: they have other classes, or another size.
+            InvalidSetting: they have other classes, or another size, or a live search trained on
+                others.
         """
-        if isinstance(self.benchmark, Table):
-            task = read_card(self.benchmark.folder)["tasks"][self.benchmark.task]
-        elif isinstance(self.benchmark, SurrogateBenchmark):
-            from nasbench_suite.benchmarks import load
-
-            table = load(self.benchmark.benchmark, "table")
-            task = read_card(table.folder)["tasks"][table.task]
-        else:
+        if isinstance(self.benchmark, LiveBenchmark):
+            if images.digest != self.benchmark.images.digest:
+                raise InvalidSetting(
+                    f"what is promised was trained on {self.benchmark.images.name}, and these "
+                    f"images of {images.name} are others: name the data of the search"
+                )
             return
+        task = self._card["tasks"][self._table.task]
         for what, asked, given in (
-            ("classes", task.get("classes"), classes),
-            ("pixels a side", task.get("image_size"), size),
+            ("classes", task.get("classes"), images.classes),
+            ("pixels a side", task.get("image_size"), images.size),
         ):
             if asked and asked != given:
                 raise InvalidSetting(
-                    f"{self.benchmark.benchmark} is of images of {asked} {what}, and {name} has "
-                    f"{given}: name the data of the task"
+                    f"{self.benchmark.benchmark} is of images of {asked} {what}, and {images.name} "
+                    f"has {given}: name the data of the task"
                 )
+
+    @cached_property
+    def _table(self) -> Table:
+        """The table that measured what is promised, or of which a surrogate learned it."""
+        if isinstance(self.benchmark, Table):
+            return self.benchmark
+        from nasbench_suite.benchmarks import load
+
+        return load(self.benchmark.benchmark, "table")
+
+    @cached_property
+    def _card(self) -> dict[str, Any]:
+        return read_card(self._table.folder)
+
+    def _hyperparameters(self) -> dict[str, str]:
+        """Return those by which what is promised was trained, as text; none where nobody told."""
+        if isinstance(self.benchmark, LiveBenchmark):
+            values = self.benchmark.live.recipe.values()
+            return {name: str(value) for name, value in values.items()}
+        lines = self._card.get("lists", {}).get("recipe", [])
+        return dict(line.split(" = ", 1) for line in lines)
 
     def why_not(self, recipe: Recipe) -> str | None:
         """Return why a training by a recipe cannot keep a promise; None if it can."""
@@ -122,4 +150,13 @@ class Promises:
                 f"what is promised is {self.question.metric} after {epochs:,} epochs, and recipe "
                 f"{recipe.name} trained for {recipe.epochs:,}"
             )
+        # A hyperparameter that came after the table was made had no say in it.
+        there, here = self._hyperparameters(), recipe.values()
+        changed = [
+            f"{name} is {there[name]} there and {value} here"
+            for name, value in here.items()
+            if name not in _FREE and there.get(name, str(value)) != str(value)
+        ]
+        if changed:
+            return f"what is promised was trained by another recipe: {some(changed)}"
         return None

@@ -145,7 +145,7 @@ def verify(
     loaded = experiment.loaded[name]
     promises = Promises(loaded, experiment.protocol)
     images = data.load()
-    promises.check_images(images.name, images.classes, images.size)
+    promises.check_images(images)
     winners = _winners(experiment, name, top)
     for arch in winners:
         if not connected(skeleton(loaded.space, arch, recipe, **images.form)):
@@ -391,7 +391,11 @@ def read_verification(path: Path) -> Verification:
 
 def _restored(entry: dict[str, Any]) -> Verdict:
     promise = entry.pop("promise")
-    promise["std"] = _number(promise["std"])
+    promise["mean"], promise["std"] = float(promise["mean"]), _number(promise["std"])
+    if promise["source"] not in ("measured", "predicted", "trained"):
+        raise ValueError(f"nothing is promised as {promise['source']}")
+    if entry["agrees"] not in (True, False, None):
+        raise ValueError(f"agrees is {entry['agrees']}")
     for name in ("mean", "low", "high", "difference", "reach"):
         entry[name] = _number(entry[name])
     for name in ("strategies", "trained", "failures"):

@@ -18,6 +18,12 @@ from nasbench_suite.reports import words
 _DECIMALS: Final = 2
 """Of accuracies in %."""
 _SOURCES: Final = {"table": "Measured", "surrogate": "Predicted", "live": "Trained before"}
+_COLUMNS: Final = {
+    "measured": "measured",
+    "predicted": "predicted",
+    # What is trained now has a column, too.
+    "trained": "trained_before",
+}
 _WORDS: Final = {True: "yes", False: "no", None: words.DASH}
 
 
@@ -26,7 +32,7 @@ def rows(found: Verification) -> list[dict[str, Any]]:
     return [
         {
             "architecture": verdict.architecture,
-            verdict.promise.source: _known(verdict.promise.mean),
+            _COLUMNS[verdict.promise.source]: _known(verdict.promise.mean),
             "trained": _known(verdict.mean),
             "ci_low": _known(verdict.low),
             "ci_high": _known(verdict.high),
@@ -71,9 +77,7 @@ def _section(found: Verification) -> dict[str, Any]:
         "name": found.benchmark,
         "metric": words.spoken(found.metric),
         "unit": found.unit,
-        "source": {"table": "Measured", "surrogate": "Predicted"}.get(
-            found.source, "Trained before"
-        ),
+        "source": _SOURCES.get(found.source, "Trained before"),
         "how": f"{trained} of each by recipe {found.recipe}, {found.trained_epochs:,} epochs",
         "sha256": found.recipe_sha256[:12],
         "deviation": ""

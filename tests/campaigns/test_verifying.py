@@ -26,6 +26,7 @@ from nasbench_suite.campaigns import verifying
 from nasbench_suite.campaigns.fitting import fit
 from nasbench_suite.campaigns.promises import Promises
 from nasbench_suite.campaigns.verifying import read_verification, to_json, verify
+from nasbench_suite.reports.verified import rows
 from nasbench_suite.training.jobs import Data
 from nasbench_suite.training.recipes import recipe
 
@@ -241,6 +242,32 @@ class TestIncomparable:
         assert (verdict.promise.source, verdict.promise.runs) == ("trained", 1)
         assert verdict.agrees is (abs(verdict.difference) <= verdict.reach)
 
+    def test_another_recipe_than_that_of_the_table(self):
+        promises = Promises(load(BENCH), "standard")
+        assert promises.why_not(QUICK) is None
+        # How fast it is computed is not what was promised.
+        assert promises.why_not(recipe("quick", {"channels_last": False})) is None
+        told = promises.why_not(recipe("quick", {"learning_rate": 0.001}))
+        assert "learning_rate is 0.05 there and 0.001 here" in told
+
+    def test_another_recipe_or_data_than_those_of_a_live_search(self, tmp_path):
+        short = recipe("quick", {"epochs": 1, "eval_draws": 1})
+        out, live = tmp_path / "runs", Live(short, device="cpu")
+        given = {"budget": Budget(2), "seeds": 1, "out": out, "source": "live", "live": live}
+        compare([BENCH], ["random_search"], **given)
+        slow = recipe("quick", {"epochs": 1, "eval_draws": 1, "learning_rate": 1e-4})
+        found = verify(out, DIGITS, slow, top=1, seeds=2, out=tmp_path / "slow", devices="cpu")
+        assert found.verdicts[0].agrees is None
+        assert "learning_rate is 0.05 there and 0.0001 here" in found.why_not
+        # A column each of what was trained then and now.
+        (row,) = rows(found)
+        assert row["trained_before"] == found.verdicts[0].promise.mean != row["trained"]
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (100, 8, 8), np.uint8)
+        np.savez(tmp_path / "noise.npz", images=images, labels=np.arange(100) % 10)
+        with pytest.raises(InvalidSetting, match="these images of noise are others"):
+            verify(out, Data(str(tmp_path / "noise.npz")), short, out=tmp_path / "x")
+
 
 class TestFolder:
     def test_it_goes_on_and_grows(self, runs, tmp_path):
@@ -303,7 +330,15 @@ class TestFolder:
 
     def test_a_damaged_verification(self, verified, tmp_path):
         path = tmp_path / "verification.json"
-        for text in ("", "{}", "[]", to_json(verified).replace('"reach"', '"far"', 1)):
+        whole = to_json(verified)
+        for text in (
+            "",
+            "{}",
+            "[]",
+            whole.replace('"reach"', '"far"', 1),
+            whole.replace('"agrees": true', '"agrees": "perhaps"', 1),
+            whole.replace('"source": "measured"', '"source": "guessed"', 1),
+        ):
             path.write_text(text)
             with pytest.raises(DamagedInput, match="verify again"):
                 read_verification(path)
