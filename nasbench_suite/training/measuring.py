@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from nasbench_suite import settings
-from nasbench_suite.core import FailedRuns, InvalidSetting
+from nasbench_suite.core import FailedRuns, InvalidSetting, raised
 from nasbench_suite.graph import Graph
 from nasbench_suite.training.devices import devices, hardware
 from nasbench_suite.training.loop import no_memory
@@ -131,6 +131,9 @@ def untrained(graph: Graph, seed: int = 0) -> Network:
     As drawn, batch normalisation leaves its input as it is, and after a hundred layers results are
     smaller than the smallest normal number; processors take many times as long for such. So it is
     set by the means and variances of a few random images, and results are as large as in training.
+
+    Raises:
+        InvalidSetting: images are too small for it.
     """
     weights = torch.Generator().manual_seed(seed)
     network = Network(graph, generator=weights)
@@ -139,10 +142,17 @@ def untrained(graph: Graph, seed: int = 0) -> Network:
     for norm in norms:
         norm.momentum = 1.0
     source = graph.nodes[0]
-    with torch.no_grad():
-        network(
-            torch.randn(_SETTLING, source.channels, source.size, source.size, generator=weights)
-        )
+    few = torch.randn(_SETTLING, source.channels, source.size, source.size, generator=weights)
+    try:
+        with torch.no_grad():
+            network(few)
+    except RuntimeError as error:
+        if "size" not in str(error):
+            raise
+        raise InvalidSetting(
+            f"images of {source.size}x{source.size} pixels are too small for this network: "
+            f"{raised(error)}"
+        ) from None
     for norm, momentum in zip(norms, kept, strict=True):
         norm.momentum = momentum
     return network.eval()

@@ -131,6 +131,12 @@ def test_results_of_an_untrained_network_are_of_normal_size():
     assert 1e-3 < sizes[1] < 1e3
 
 
+def test_images_that_are_too_small_are_refused():
+    space = registry.load("spaces", "nasbench201")
+    with pytest.raises(InvalidSetting, match="1x1 pixels are too small"):
+        training.untrained(space.graph(space.at(6111), classes=10, size=1))
+
+
 def test_weights_are_a_function_of_the_seed():
     space = registry.load("spaces", "nasbench201")
     graph = skeleton(space, space.at(6111), recipe("quick"), classes=10, size=8, channels=1)
