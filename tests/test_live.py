@@ -12,10 +12,12 @@ import pytest
 from nasbench_suite import Budget, compare, load, run
 from nasbench_suite.core import (
     DataNotFound,
+    FailedRuns,
     InvalidArchitecture,
     InvalidSetting,
     NoNetwork,
     NotMeasured,
+    OutputError,
     UnknownName,
 )
 from nasbench_suite.executors import processes
@@ -163,6 +165,17 @@ class TestSearch:
         assert experiment.live == given["live"]
         (bench,) = experiment.loaded.values()
         assert bench.source == "live"
+
+    def test_a_comparison_that_could_not_begin_leaves_its_folder_free(self, tmp_path):
+        asked = {**ASKED, "budget": Budget(evaluations=1), "seeds": 1, "out": tmp_path / "out"}
+        name, strategies = ["nasbench201/digits"], ["random_search"]
+        with pytest.raises(FailedRuns, match="no device named 'tpu'"):
+            compare(name, strategies, **asked, live=Live(SHORT, device="tpu"))
+        compare(name, strategies, **asked, live=Live(SHORT, device="cpu"))
+        assert open_experiment(tmp_path / "out").live.device == "cpu"
+        # What was trained would be lost.
+        with pytest.raises(OutputError, match="it differs in live"):
+            compare(name, strategies, **asked, live=Live(SHORT, device="auto"))
 
     def test_killed_it_goes_on(self, tmp_path):
         out = tmp_path / "out"

@@ -160,7 +160,7 @@ def _carry_out(
     done = len(tasks) - len(todo)
     if experiment.live is None:
         _check_budget(todo, pool, patience)
-    elif not (experiment.folder / FILE).is_file():
+    else:
         # Trainings come before the first run is whole, and must not lie there unexplained.
         write_whole(experiment.folder / FILE, experiment.to_json())
     if progress is not None:

@@ -200,7 +200,7 @@ class Experiment:
         path = self.folder / FILE
         if path.is_file():
             there = path.read_text(encoding="utf-8", errors="replace")
-            if there != self.to_json():
+            if there != self.to_json() and self._begun():
                 raise OutputError(
                     f"{self.folder} holds another experiment ({_difference(there, self)}; see "
                     f"{path}): name another folder"
@@ -209,6 +209,18 @@ class Experiment:
             self.folder.is_dir() and all(map(_is_part, self.folder.iterdir()))
         ):
             raise OutputError(f"{self.folder} holds something else: name another folder")
+
+    def _begun(self) -> bool:
+        """Return whether anything of an answer is there, which another question would lose.
+
+        A live experiment is described before its first training, which may fail to begin.
+        """
+        places = (self.folder / name for name in ("runs", TRAININGS))
+        return self.live is None or any(
+            path.is_file() and not path.name.startswith(".")
+            for place in places
+            for path in place.rglob("*")
+        )
 
 
 def _told(live: Live) -> dict[str, Any]:
