@@ -76,6 +76,7 @@ def read_runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
         if not words.strip():
             continue
         try:
+            _check_length(words)
             line = lines.parse(words, judge.benchmark.metrics)
             _check_seed(line.seed, len(found), about.track)
             judge.check(line)
@@ -127,6 +128,17 @@ def _runs(folder: Path, about: Description, part: Part) -> Iterator[Failure]:
         code = "data_missing" if isinstance(error, DataNotFound) else "data_other"
         cure = "this says nothing of the submission: mend the installation, and check again"
         yield Refused(code, str(error), cure).of(part.file)
+
+
+def _check_length(words: str) -> None:
+    """See that a line is no longer than any run needs.
+
+    Raises:
+        Refused: it is.
+    """
+    if len(words) > reading.LINE:
+        message = f"the line has more than {reading.LINE:,} letters"
+        raise Refused("file_too_large", message, "write one run a line, and nothing else")
 
 
 def _check_seed(seed: int, place: int, track: Track) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import tomli_w
 
-from nasbench_suite.core import InvalidSetting, UnknownName, shown
+from nasbench_suite.core import InvalidSetting, NasbenchError, shown
 from nasbench_suite.leaderboards.failures import Refused
 from nasbench_suite.leaderboards.reading import text_of
 from nasbench_suite.leaderboards.track import NAME, Track, open_track
@@ -151,7 +151,7 @@ def _track(name: Any, version: Any) -> Track:
         raise Refused("field_invalid", f"track is {shown(name)}", "write the name of a track")
     try:
         track = open_track(name)
-    except UnknownName as error:
+    except NasbenchError as error:  # it is unknown, or there are no tracks here, or a damaged one
         raise Refused("track_unknown", str(error), "write the name of a track") from None
     if version != track.version:
         raise Refused(
@@ -179,7 +179,8 @@ def _settings(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings, and see that they hold what JSON can hold, as a log's do."""
     given, unset = fields.get("settings", {}), fields.get("unset", [])
     try:
-        named = isinstance(given, dict) and all(isinstance(key, str) for key in [*unset])
+        named = isinstance(given, dict) and isinstance(unset, list)
+        named = named and all(isinstance(key, str) for key in unset)
         found = {**given, **dict.fromkeys(unset)}
         text = json.dumps(found, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):

@@ -12,10 +12,12 @@ from typing import Final
 
 from nasbench_suite.leaderboards.failures import Refused
 
-PACKED: Final = 8 << 20
+PACKED: Final = 4 << 20
 """The most bytes of a file of a submission."""
-UNPACKED: Final = 64 << 20
+UNPACKED: Final = 32 << 20
 """The most bytes of what a compressed file holds."""
+LINE: Final = 4 << 20
+"""The most letters of a line of it."""
 FILES: Final = 1000
 """How many names of a folder are looked at."""
 _CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"

@@ -106,7 +106,7 @@ class Judge:
         """Return what the benchmark says of each trial."""
         protocol = self.protocol
         longest = protocol.epochs[-1] if protocol.epochs else None
-        asked = np.asarray(archs, dtype=np.int64)
+        asked = self._named(archs)
         if epochs is None:
             values = self._ask(asked, protocol.objective, longest)
             costs = self._ask(asked, protocol.cost, longest)
@@ -124,6 +124,13 @@ class Judge:
         report = protocol.report
         reported = self._ask(asked, report.metric, report.epochs, report.seed)
         return Answers(values, costs, reported)
+
+    def _named(self, archs: Sequence[int]) -> Any:
+        """Return numbers as an array, or genes where numbers may be too large for one."""
+        space = self.benchmark.space
+        if space.size <= lines.EXACT:
+            return np.asarray(archs, dtype=np.int64)
+        return np.array([space.at(number) for number in archs], dtype=np.int64)
 
     def _ask(self, archs: Any, metric: str | None, epochs: int | None, seed: Any = None) -> Floats:
         if metric is None:

@@ -226,6 +226,34 @@ def home(tracks, submitted, tmp_path, monkeypatch):
     return place / "leaderboards"
 
 
+def test_a_line_that_would_never_end(folder):
+    entry = folder()
+    lines = entry.lines(FIRST)
+    lines[1]["objective"] = [1.5] * 1_500_000
+    entry.write(FIRST, lines)
+    failure = only(check(entry.path))
+    assert (failure.code, failure.line) == ("file_too_large", 2)
+
+
+def test_settings_that_no_strategy_has(folder):
+    for wrong in (
+        "a = 1979-05-27",
+        "a = nan",
+        'a = "\\u0007"',
+        'a = "\\n"',
+        f'a = "{"x" * 30_000}"',
+    ):
+        entry = folder()
+        entry.change("[settings]", f"[settings]\n{wrong}")
+        assert only(check(entry.path)).code == "field_invalid"
+    entry = folder()
+    entry.change("[data]", 'unset = "ab"\n[data]')
+    assert only(check(entry.path)).code == "field_invalid"
+    entry = folder()
+    entry.change("[data]", 'unset = ["patience"]\n[data]')
+    assert check(entry.path).about.settings["patience"] is None
+
+
 def test_all_that_lie_in_the_tracks(nasbench, home):
     done = nasbench("check", "--all", "--json")
     assert (done.code, done.json) == (0, {"ok": True, "failures": []})
