@@ -35,10 +35,11 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Submissions that differ from BASE, and a sample of the others. Names come from strangers.
-BASE ?= HEAD
+# Submissions that differ from BASE, and a sample of the others, another one with each commit.
+# Names come from strangers.
+BASE ?= HEAD~1
 SAMPLE ?= 10
-SEED ?= 0
+SEED ?= $(shell git rev-list --count HEAD)
 submissions: .venv/dev
 	git diff -z --name-only $(BASE) -- 'leaderboards/*/submissions/*' | cut -z -d/ -f1-4 | sort -zu | \
 		xargs -0 sh -c 'for folder; do shift; [ ! -e "$$folder" ] || set -- "$$@" "$$folder"; done; \
