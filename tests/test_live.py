@@ -209,7 +209,7 @@ class TestSearch:
         asked = ("nasbench201/digits", "--source", "live", "--recipe", "quick")
         short = ("--device", "cpu")
         strategies = "random_search,local_search,regularized_evolution"
-        rules = ("--strategies", strategies, "--evaluations", 10, "--seeds", 2, "--jobs", 2)
+        rules = ("--strategies", strategies, "--evaluations", 7, "--seeds", 1, "--jobs", 2)
         code, text, told = nasbench("compare", *asked, *short, *rules, "--out", out)
         assert code == 0, told
         for name in strategies.split(","):
@@ -226,7 +226,7 @@ class TestSearch:
             for trial in found.trials
         ]
         distinct = sorted(set(found))
-        assert len(distinct) >= 20
+        assert len(distinct) >= 10
         # The table's run 0 was trained alike: the same where the machine is, else as another seed.
         here = bench.query_many(distinct, "val_accuracy")
         there = table.query_many(distinct, "val_accuracy", seed=0)

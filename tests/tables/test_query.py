@@ -554,7 +554,7 @@ def test_unknown_benchmark_names_near_ones(asked, near):
 
 
 def test_unknown_source_and_protocol(cifar10):
-    with pytest.raises(InvalidSetting, match="auto or table or surrogate"):
-        load("nasbench201/cifar10", source="live")
+    with pytest.raises(InvalidSetting, match="auto or table or surrogate or live"):
+        load("nasbench201/cifar10", source="oracle")
     with pytest.raises(UnknownName, match="standard"):
         cifar10.protocol("standart")
