@@ -21,8 +21,7 @@ def test_every_track_is_of_the_data_that_ship():
         track = open_track(name)
         assert len(track.rules) >= 3
         for part in track.parts:
-            if track.source == "table":
-                assert track.load(part).covers_space
+            assert track.load(part).covers_space
             assert part.budget.seconds is not None or part.budget.evaluations is not None
 
 
