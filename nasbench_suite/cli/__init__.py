@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(verb)
     _add_measure(verb)
     _add_leaderboard(verb)
+    text = "compute who stands where on the tracks"
+    board = verbs.add_parser("leaderboard", help=text, description=_sentence(text))
+    _add_standings(_verbs(board.add_subparsers(required=True, metavar="VERB")))
     text = "judge learned predictors of a metric"
     surrogate = verbs.add_parser("surrogate", help=text, description=_sentence(text))
     _add_surrogate(_verbs(surrogate.add_subparsers(required=True, metavar="VERB")))
@@ -252,6 +255,20 @@ def _add_leaderboard(verb: _Verb) -> None:
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="of that (0)")
     sub.add_argument("--replay", metavar="S", help=f"run this again and compare: {_STRATEGY}")
     _add_where(sub)
+
+
+def _add_standings(verb: _Verb) -> None:
+    build = verb("build", "leaderboard", "build_standings", "write standings as JSON, CSV and text")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder a track")
+    text = "rewrite the standings that lie in the tracks' folders"
+    update = verb("update", "leaderboard", "update_standings", text)
+    update.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 2 where they would change"
+    )
+    for sub in (build, update):
+        sub.add_argument(
+            "--track", action="append", metavar="T", help="only this; may be repeated (all)"
+        )
 
 
 def _add_surrogate(verb: _Verb) -> None:

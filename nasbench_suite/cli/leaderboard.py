@@ -16,7 +16,10 @@ from nasbench_suite.core import InvalidSetting
 from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
 from nasbench_suite.leaderboards.failures import printable
 from nasbench_suite.leaderboards.replaying import replay
+from nasbench_suite.leaderboards.standing_files import COMMITTED, stale, write
+from nasbench_suite.leaderboards.standings import build
 from nasbench_suite.leaderboards.submitting import runs_of, submit
+from nasbench_suite.leaderboards.track import names
 
 _WRONG = 2
 
@@ -71,6 +74,48 @@ def check_submissions(given: argparse.Namespace) -> None:
     else:
         raise InvalidSetting("--replay runs one strategy: name the folder of one submission")
     _print(reports, given.json, many=len(folders) != 1)
+
+
+def build_standings(given: argparse.Namespace) -> None:
+    """Compute standings, and write them to a folder: one of its own for each track."""
+    written = []
+    for track in _tracks(given):
+        written += write(build(track), given.out / track)
+    _print_paths(written, given.json)
+
+
+def update_standings(given: argparse.Namespace) -> None:
+    """Rewrite the standings in the tracks' folders; with --check, exit with 2 if one is another."""
+    found, homes = [], names()
+    for track in _tracks(given):
+        standings = build(track)
+        if given.check:
+            found += stale(standings, homes[track])
+        else:
+            found += write(standings, homes[track], COMMITTED)
+    if not given.check:
+        _print_paths(found, given.json)
+    elif given.json:
+        print(words.to_json({"ok": not found, "stale": list(map(str, found))}))
+    elif not found:
+        print("the standings are those of the submissions")
+    for path in found if given.check and not given.json else ():
+        print(f"{path} is not what the submissions say: run `nasbench leaderboard update`")
+    if given.check and found:
+        sys.stdout.flush()
+        raise SystemExit(_WRONG)
+
+
+def _tracks(given: argparse.Namespace) -> list[str]:
+    """Return the tracks that are meant, each once."""
+    return list(dict.fromkeys(given.track or names()))
+
+
+def _print_paths(written: list[Path], as_json: bool) -> None:
+    if as_json:
+        print(words.to_json({"written": list(map(str, written))}))
+    else:
+        print("".join(f"wrote {path}\n" for path in written), end="")
 
 
 def _print(reports: list[Report], as_json: bool, *, many: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import Floats, NotMeasured, Protocol, Question
+from nasbench_suite.core import Floats, NotMeasured, Protocol, Question, Run, Trial
 from nasbench_suite.leaderboards import lines
+from nasbench_suite.leaderboards.description import Description
 from nasbench_suite.leaderboards.failures import Refused
 from nasbench_suite.leaderboards.lines import Line
 from nasbench_suite.leaderboards.track import Part, Track
@@ -78,6 +80,52 @@ class Judge:
         ends = self._ends(line, answers.costs.tolist())
         self._check_seconds(line, ends[-1])
         self._check_budget(line, ends)
+
+    def run(self, line: Line, about: Description) -> Run:
+        """Return a checked line as the run that it is of, with the benchmark's own numbers.
+
+        Values and costs have all their digits, whatever the line was rounded to.
+        """
+        space, protocol = self.benchmark.space, self.protocol
+        archs = lines.numbers(line, space)
+        answers = self._answers(archs, line.epochs)
+        direction = self.benchmark.metrics[protocol.objective].direction
+        sign = -1.0 if direction == "min" else 1.0
+        longest = protocol.epochs[-1] if protocol.epochs else None
+        lengths: Sequence[int | None] = line.epochs or [longest] * len(archs)
+        numbers = line.number or range(len(archs))
+        trials = []
+        for number, arch, epochs, value, cost in zip(
+            numbers, archs, lengths, answers.values.tolist(), answers.costs.tolist(), strict=True
+        ):
+            failed = math.isnan(value)
+            trials.append(
+                Trial(
+                    number=number,
+                    arch=space.at(arch),
+                    epochs=epochs,
+                    values={} if failed else {protocol.objective: value},
+                    cost=cost,
+                    status="failed" if failed else "ok",
+                    score=-math.inf if failed else sign * value,
+                )
+            )
+        return Run(
+            benchmark=self.part.benchmark,
+            source=self.track.source,
+            data=self.benchmark.data,
+            protocol=self.track.protocol,
+            objective=protocol.objective,
+            direction=direction,
+            strategy=about.strategy,
+            code=about.code_sha256,
+            settings=about.settings,
+            seed=line.seed,
+            budget=self.part.budget,
+            workers=self.track.workers,
+            version=about.suite_version or "",
+            trials=tuple(trials),
+        )
 
     def _check_fields(self, line: Line) -> None:
         """See that a line has the fields that this protocol and these workers need."""

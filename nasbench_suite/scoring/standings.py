@@ -70,11 +70,19 @@ def standings(summary: Summary, benchmark: str) -> tuple[Standing, ...]:
     def place(score: Score) -> Literal["best", "tied", ""]:
         if score is best and not math.isnan(best.mean):
             return "best"
-        # Comparisons with NaN are false, so a single run ties with nothing but an equal mean.
-        overlap = score.ci_low <= best.ci_high and score.ci_high >= best.ci_low
-        return "tied" if overlap or score.mean == best.mean else ""
+        theirs = (best.mean, best.ci_low, best.ci_high)
+        return "tied" if tied((score.mean, score.ci_low, score.ci_high), theirs) else ""
 
     return tuple(Standing(score, place(score)) for score in ordered)
+
+
+def tied(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    """Return whether two results, each its mean and the ends of its interval, are not told apart.
+
+    Their intervals overlap, or their means are the same.
+    """
+    # Comparisons with NaN are false, so a single run ties with nothing but an equal mean.
+    return one[0] == other[0] or (one[1] <= other[2] and one[2] >= other[1])
 
 
 def spread(values: Floats) -> Spread | None:
