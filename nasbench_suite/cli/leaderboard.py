@@ -13,6 +13,7 @@ import numpy as np
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting
+from nasbench_suite.files import write_whole
 from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
 from nasbench_suite.leaderboards.failures import printable
 from nasbench_suite.leaderboards.replaying import replay
@@ -78,9 +79,20 @@ def check_submissions(given: argparse.Namespace) -> None:
 
 def build_standings(given: argparse.Namespace) -> None:
     """Compute standings, and write them to a folder: one of its own for each track."""
-    written = []
+    written, boards = [], []
     for track in _tracks(given):
-        written += write(build(track), given.out / track)
+        boards.append(build(track))
+        written += write(boards[-1], given.out / track)
+    if given.pages:
+        from nasbench_suite.reports import board
+
+        pages = {
+            given.out / one.track.name / board.FRONT: board.render_track(one) for one in boards
+        }
+        pages[given.out / board.FRONT] = board.render_front(boards)
+        for path, page in pages.items():
+            write_whole(path, page)
+            written.append(path)
     _print_paths(written, given.json)
 
 

@@ -213,3 +213,25 @@ def test_the_command_line(board, nasbench, tmp_path):
     names = sorted(path.rpartition("/")[2] for path in done.json["stale"])
     assert names == ["standings.json", "standings.md"]
     assert nasbench("leaderboard", "build", "--track", "no", "--out", tmp_path / "x").code == 2
+
+
+def test_pages_are_static_and_show_texts_as_texts(board, opened, nasbench, tmp_path):
+    place = board("small", *ENTRIES)
+    (place / "<img src=x>").mkdir()
+    opened(place / "random_search").change("A. Author", "'A' & \\\"B\\\" {{ 1 }}")
+    out = tmp_path / "site"
+    done = nasbench("leaderboard", "build", "--track", "small", "--pages", "--out", out)
+    assert done.code == 0, done.err
+    pages = [out / "index.html", out / "small" / "index.html"]
+    front, page = (path.read_text() for path in pages)
+    assert "small/index.html" in front
+    assert "&lt;img src=x&gt;" in page
+    assert "<img" not in page
+    assert "&#39;A&#39; &amp; &#34;B&#34; {{ 1 }}" in page
+    for text in (front, page):
+        assert "default-src 'none'" in text
+        assert "src=" not in text.replace("&lt;img src=x&gt;", "")
+    rank = build("small").together[-1].ranked[0].rank
+    assert f'data-key="{rank!r}"' in page
+    nasbench("leaderboard", "build", "--track", "small", "--pages", "--out", out)
+    assert [front, page] == [path.read_text() for path in pages]
