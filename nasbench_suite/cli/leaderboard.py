@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
-from nasbench_suite.core import InvalidSetting
+from nasbench_suite.core import InvalidSetting, MissingExtra
 from nasbench_suite.files import write_whole
 from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
 from nasbench_suite.leaderboards.failures import printable
@@ -79,6 +80,8 @@ def check_submissions(given: argparse.Namespace) -> None:
 
 def build_standings(given: argparse.Namespace) -> None:
     """Compute standings, and write them to a folder: one of its own for each track."""
+    if given.pages and find_spec("jinja2") is None:
+        raise MissingExtra("--pages", "report")
     written, boards = [], []
     for track in _tracks(given):
         boards.append(build(track))
