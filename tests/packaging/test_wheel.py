@@ -79,15 +79,18 @@ def test_the_sdist_is_what_git_knows(built: Path) -> None:
 def test_every_table_of_the_wheel_answers(installed: Path) -> None:
     nasbench = installed / "venv/bin/nasbench"
     listed = json.loads(call(nasbench, "list", "--check", "--json", cwd=installed))
-    assert {row["table"] for row in listed} == {
-        card.parent.name for card in (ROOT / "datasets_tabular").glob("*/card.toml")
-    }
+    for source, folder in (("table", "datasets_tabular"), ("surrogate", "surrogates")):
+        assert {row["table"] for row in listed if row["source"] == source} == {
+            card.parent.name for card in (ROOT / folder).glob("*/card.toml")
+        }
+    known = {row["benchmark"]: row["table"] for row in listed if row["source"] == "table"}
     for row in listed:
         # Not every table holds the architecture of number 0.
-        with h5py.File(ROOT / "datasets_tabular" / row["table"] / "table.h5") as file:
+        with h5py.File(ROOT / "datasets_tabular" / known[row["benchmark"]] / "table.h5") as file:
             first = file["architectures"][0].decode()
-        call(nasbench, "query", row["benchmark"], first, cwd=installed)
-        assert call(nasbench, "info", row["benchmark"], cwd=installed)
+        asked = (row["benchmark"], "--source", row["source"])
+        call(nasbench, "query", *asked, "--", first, cwd=installed)
+        assert call(nasbench, "info", *asked, cwd=installed)
     answer = json.loads(
         call(
             nasbench,
