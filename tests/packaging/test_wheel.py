@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -72,8 +73,11 @@ def test_the_sdist_is_what_git_knows(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     tracked = call("git", "ls-files", cwd=ROOT).split()
     left = ".ci/", ".git"
-    kept = {name for name in tracked if not name.startswith(left) and "/submissions/" not in name}
+    # What was submitted, and what follows from it, is the repository's and no package's.
+    board = re.compile(r"leaderboards/[^/]+/(submissions/|standings\.)")
+    kept = {name for name in tracked if not name.startswith(left) and not board.match(name)}
     assert kept <= names
+    assert not any(map(board.match, names))
 
 
 def test_every_table_of_the_wheel_answers(installed: Path) -> None:
