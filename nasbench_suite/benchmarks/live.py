@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite import registry
+from nasbench_suite.benchmarks.asking import genes_of
 from nasbench_suite.core import (
     Arch,
     Floats,
@@ -184,7 +185,7 @@ class LiveBenchmark:
             DamagedInput, OutputError, FailedRuns: its file cannot be read or written, or the
                 machine failed it.
         """
-        genes, name = self._genes(arch), metric or self.reported
+        genes, name = genes_of(arch, self.space), metric or self.reported
         if name not in self.metrics:
             raise UnknownName("metric", name, self.metrics, f" on live {self.benchmark}")
         if name in _COUNTS:
@@ -229,7 +230,7 @@ class LiveBenchmark:
         counted = name in _COUNTS
         return Record(
             benchmark=self.benchmark,
-            architecture=self.space.format(self._genes(arch)),
+            architecture=self.space.format(genes_of(arch, self.space)),
             metric=name,
             unit=self.metrics[name].unit,
             split=self.metrics[name].split,
@@ -283,12 +284,6 @@ class LiveBenchmark:
 
     def _skeleton(self, arch: Arch) -> Any:
         return skeleton(self.space, arch, self.live.recipe, **self.images.form)
-
-    def _genes(self, arch: Any) -> Arch:
-        if isinstance(arch, str):
-            return self.space.parse(arch)
-        number = whole(arch)
-        return self.space.check(list(arch)) if number is None else self.space.at(number)
 
     def _seed(self, seed: Any) -> int:
         number = 0 if isinstance(seed, str) and seed == "mean" else whole(seed)

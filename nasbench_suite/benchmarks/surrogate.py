@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_suite import registry
+from nasbench_suite.benchmarks.asking import genes_of
 from nasbench_suite.core import (
     Arch,
     Floats,
-    InvalidArchitecture,
     Metric,
     NotMeasured,
     Protocol,
@@ -179,7 +179,7 @@ class SurrogateBenchmark:
             DamagedInput: the file of the model is damaged, missing, or not the card's.
         """
         predictor = self._predictor(metric, epochs)
-        genes = self._genes(arch)
+        genes = genes_of(arch, self.space)
         return self._drawn(predictor, genes, self._answer(predictor, genes).mean, seed)
 
     def query_many(
@@ -198,7 +198,7 @@ class SurrogateBenchmark:
             # The model checks genes, and many at once faster than one by one.
             genes = listed
         else:
-            genes = [self._genes(arch) for arch in listed]
+            genes = [genes_of(arch, self.space) for arch in listed]
         mean, _ = self._predict(predictor, genes)
         if plain:
             return mean
@@ -219,7 +219,7 @@ class SurrogateBenchmark:
             As `query`.
         """
         predictor = self._predictor(metric, epochs)
-        genes = self._genes(arch)
+        genes = genes_of(arch, self.space)
         mean, std = self._answer(predictor, genes)
         described = self.metrics[predictor.metric]
         return Record(
@@ -270,24 +270,6 @@ class SurrogateBenchmark:
         raise NotMeasured(
             f"{name} after {shown(epochs)} epochs is not predicted on {self.benchmark}: "
             + (f"after {known} it is" if known else "it does not depend on epochs, ask without")
-        )
-
-    def _genes(self, arch: Any) -> Arch:
-        """Return an architecture in whatever form as genes.
-
-        Raises:
-            InvalidArchitecture: it is none of the space.
-        """
-        if type(arch) is tuple and set(map(type, arch)) == {int} and self.space.fault(arch) is None:
-            return arch
-        if isinstance(arch, str):
-            return self.space.parse(arch)
-        if (number := whole(arch)) is not None:
-            return self.space.at(number)
-        if isinstance(arch, Sequence | np.ndarray):
-            return self.space.check(list(arch))
-        raise InvalidArchitecture(
-            f"{shown(arch)} is no architecture: give its string, its number or its genes"
         )
 
     def _ask(self, predictor: fitted.Predictor, genes: Arch) -> _Answer:
