@@ -101,14 +101,20 @@ def submissions() -> dict[str, Path]:
     Raises:
         DataNotFound: there are no tracks at all.
     """
-    found = {}
-    for track, folder in names().items():
-        place = folder / SUBMISSIONS
-        if place.is_dir():
-            for entry in place.iterdir():
-                if not entry.name.startswith("."):
-                    found[f"{track}/{entry.name}"] = entry
+    found = {
+        f"{track}/{entry.name}": entry
+        for track, folder in names().items()
+        for entry in entries(folder)
+    }
     return dict(sorted(found.items()))
+
+
+def entries(track: Path) -> list[Path]:
+    """Return what lies among the submissions of a track's folder, by name."""
+    place = track / SUBMISSIONS
+    if not place.is_dir():
+        return []
+    return sorted(entry for entry in place.iterdir() if not entry.name.startswith("."))
 
 
 def sample(rng: np.random.Generator, count: int, known: dict[str, Path]) -> list[Path]:

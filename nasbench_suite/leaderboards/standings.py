@@ -12,12 +12,12 @@ import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import DataNotFound, Floats, Metric
-from nasbench_suite.leaderboards.checking import Report, check, read_runs
+from nasbench_suite.leaderboards.checking import Report, check, entries, read_runs
 from nasbench_suite.leaderboards.description import Description
 from nasbench_suite.leaderboards.failures import Failure, printable
 from nasbench_suite.leaderboards.recomputing import Judge
 from nasbench_suite.leaderboards.together import Field, Together, together
-from nasbench_suite.leaderboards.track import SUBMISSIONS, Part, Track, names, open_track
+from nasbench_suite.leaderboards.track import Part, Track, names, open_track
 from nasbench_suite.scoring.anytime import regrets
 from nasbench_suite.scoring.intervals import mean_interval
 from nasbench_suite.scoring.scores import NAN, Score, Steps, areas, score, steps, values_at
@@ -126,7 +126,7 @@ def build(name: str) -> Standings:
         DamagedTable: they are not those of the track.
     """
     track = open_track(name)
-    reports = [check(folder) for folder in _folders(names()[name])]
+    reports = [check(folder) for folder in entries(names()[name])]
     _check_data(reports)
     passed = {
         report.about.name: (report.folder, report.about)
@@ -157,14 +157,6 @@ def build(name: str) -> Standings:
         else (),
         left_out=_left_out(reports),
     )
-
-
-def _folders(track: Path) -> list[Path]:
-    """Return what lies among the submissions of a track, by name."""
-    place = track / SUBMISSIONS
-    if not place.is_dir():
-        return []
-    return sorted(entry for entry in place.iterdir() if not entry.name.startswith("."))
 
 
 def _check_data(reports: Sequence[Report]) -> None:
