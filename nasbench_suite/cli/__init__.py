@@ -244,6 +244,7 @@ def _add_leaderboard(verb: _Verb) -> None:
     sub.add_argument("--author", required=True, metavar="A", help="who submits")
     sub.add_argument("--code", required=True, metavar="URL", help="where the strategy's code lies")
     sub.add_argument("--name", metavar="N", help="of the entry; default: the strategy's")
+    sub.add_argument("--protocol", metavar="P", help="one of the track's; default: its first")
     sub.add_argument("--about", default="", metavar="TEXT", help="a sentence on the entry")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the submission")
     _add_where(sub)

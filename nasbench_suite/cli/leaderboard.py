@@ -37,6 +37,7 @@ def submit_strategy(given: argparse.Namespace) -> None:
             out=given.out,
             name=given.name,
             about=given.about,
+            protocol=given.protocol,
             settings=words.settings(given.set, None, given.strategy).get(given.strategy),
             executor=executor,
             progress=words.Progress(),

@@ -68,7 +68,7 @@ def read_runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
         Refused: a line is at fault; it is named.
         DataNotFound, DamagedTable, DamagedInput: the benchmark here is not that of the track.
     """
-    judge = Judge(about.track, part, about.track.load(part))
+    judge = Judge(about.track, part, about.track.load(part), about.protocol)
     text = reading.text_of(reading.unpacked(reading.read_plain(folder / part.file)))
     found: list[Numbered] = []
     # Only these end a line; `str.splitlines` knows more.

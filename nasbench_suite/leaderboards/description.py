@@ -26,7 +26,7 @@ _URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~:/?#@!$&
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _STRATEGY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+-]{0,99}")
 _NEEDED: Final = ("track", "track_version", "name", "strategy", "author", "code")
-_OPTIONAL: Final = ("suite_version", "description", "code_sha256", "settings", "unset")
+_OPTIONAL: Final = ("protocol", "suite_version", "description", "code_sha256", "settings", "unset")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Description:
     """The address of the strategy's code."""
     data: Mapping[str, str]
     """The sha256 of what answered, by benchmark."""
+    protocol: str
+    """One of the track's."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     code_sha256: str | None = None
     """Of the file of a user's own strategy."""
@@ -83,6 +85,7 @@ def write(about: Description) -> str:
         "track_version": about.track.version,
         "name": about.name,
         "strategy": about.strategy,
+        "protocol": about.protocol,
         "author": about.author,
         "code": about.code,
         "code_sha256": about.code_sha256,
@@ -119,13 +122,15 @@ def read(data: bytes) -> Description:
         raise Refused("field_unknown", f"{shown(unknown[0])} is no field", "remove it")
     description = fields.get("description", "")
     check_texts(fields["name"], fields["strategy"], fields["author"], fields["code"], description)
+    track = _track(fields["track"], fields["track_version"])
     return Description(
-        track=_track(fields["track"], fields["track_version"]),
+        track=track,
         name=fields["name"],
         strategy=fields["strategy"],
         author=fields["author"],
         code=fields["code"],
         data=_data(fields["data"]),
+        protocol=_protocol(fields.get("protocol"), track),
         settings=_settings(fields),
         code_sha256=_text(fields, "code_sha256", _HASH),
         suite_version=_text(fields, "suite_version", NAME),
@@ -160,6 +165,19 @@ def _track(name: Any, version: Any) -> Track:
             "run the strategy again on this version, and submit that",
         )
     return track
+
+
+def _protocol(name: Any, track: Track) -> str:
+    """Return what the searches saw, one of what the track lets them see."""
+    if name is None:
+        return track.protocols[0]
+    if name not in track.protocols:
+        raise Refused(
+            "protocol_unknown",
+            f"protocol is {shown(name)}",
+            f"{track.name} knows {', '.join(track.protocols)}",
+        )
+    return str(name)
 
 
 def _data(given: Any) -> dict[str, str]:

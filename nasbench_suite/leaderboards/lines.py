@@ -1,8 +1,8 @@
 """The runs of a submission on one benchmark: JSON lines, one line a run, gzipped.
 
-{"seed": 0, "architecture": [n, …], "objective": [v, …], "seconds": s} and, where they are needed,
-`epochs`, `number` and `cost`, lists of the same length. Trials come in the order in which they
-ended. Lists rather than a line a trial, since that takes two thirds of the bytes.
+{"seed": 0, "architecture": [n, …], "objective": [v, …], "seconds": s, "digest": d} and, where they
+are needed, `epochs`, `number` and `cost`, lists of the same length. Trials come in the order in
+which they ended. Lists rather than a line a trial, since that takes two thirds of the bytes.
 docs/leaderboards.md describes every field, for those who write such files with other programs.
 """
 
@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
@@ -27,8 +28,11 @@ EXACT: Final = 2**53
 """Whole numbers below this are the same in every language; architectures beyond are strings."""
 PREDICTED: Final = 7
 """With how many digits a prediction is written: the others differ between processors."""
+DIGITS: Final = 16
+"""How long a digest is: accidents need no more, and no digest stops who makes it anew."""
 _LISTS: Final = ("architecture", "objective", "epochs", "number", "cost")
-_KEYS: Final = ("seed", *_LISTS, "seconds", "exhausted")
+_KEYS: Final = ("seed", *_LISTS, "seconds", "exhausted", "digest")
+_NEEDED: Final = ("seed", "architecture", "objective", "digest")
 _WHOLE: Final = frozenset({int})
 
 
@@ -48,6 +52,8 @@ class Line:
     """When the last trial ended, to a thousandth of a second."""
     exhausted: bool
     """Whether the strategy had nothing left to ask before the budget was spent."""
+    digest: str
+    """What `digest` gives of the other fields, as long as nobody edited them."""
 
 
 @lru_cache(maxsize=1 << 17)
@@ -92,7 +98,29 @@ def dump(run: Run, benchmark: Benchmark, *, exhausted: bool = False) -> str:
         fields["seconds"] = round(clock.ends(trials, run.workers)[-1], 3)
     if exhausted:
         fields["exhausted"] = True
+    fields["digest"] = digest(
+        run.benchmark, run.seed, archs, fields.get("epochs"), fields.get("number")
+    )
     return json.dumps(fields, separators=(",", ":"), allow_nan=False)
+
+
+def digest(benchmark: str, seed: int, *lists: Iterable[int | str] | None) -> str:
+    """Return the digest of a run: what was asked, where and with which seed.
+
+    Whatever else a line says follows from that. Runs that were exchanged, cut or edited by accident
+    are found so, even where what they say is true of other runs.
+
+    Args:
+        benchmark: such as nasbench201/cifar10.
+        seed: of the run.
+        lists: architectures as the line has them, epochs and numbers; None where it has none.
+
+    Returns:
+        The first 16 hexadecimal digits of the sha256 of "benchmark seed a,b,c[ epochs][ numbers]".
+    """
+    words = (",".join(map(str, values)) for values in lists if values is not None)
+    text = " ".join((benchmark, str(seed), *words))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
 
 def packed(lines: Iterable[str]) -> bytes:
@@ -122,7 +150,7 @@ def parse(text: str, metrics: Iterable[str]) -> Line:
         if key not in _KEYS:
             known = ", ".join(_KEYS)
             raise Refused("field_unknown", f"{shown(key)} is no field", f"the fields are {known}")
-    for key in ("seed", "architecture", "objective"):
+    for key in _NEEDED:
         if key not in fields:
             raise Refused("field_missing", f"{key} is missing", f"add {key}")
     seed, exhausted = fields["seed"], fields.get("exhausted", False)
@@ -130,6 +158,9 @@ def parse(text: str, metrics: Iterable[str]) -> Line:
         raise Refused("field_invalid", f"seed is {shown(seed)}", "write a whole number")
     if exhausted not in (True, False) or type(exhausted) is not bool:
         raise Refused("field_invalid", f"exhausted is {shown(exhausted)}", "write true or false")
+    if not isinstance(fields["digest"], str):
+        told = shown(fields["digest"])
+        raise Refused("field_invalid", f"digest is {told}", f"write {DIGITS} letters of one")
     _check_lists(fields)
     seconds = fields.get("seconds")
     if "seconds" in fields:
@@ -137,7 +168,13 @@ def parse(text: str, metrics: Iterable[str]) -> Line:
         if seconds is None:
             raise Refused("field_invalid", "seconds is no number", "write a number of seconds")
     lists = {name: fields.get(name) for name in _LISTS}
-    return Line(seed=seed, seconds=seconds, exhausted=exhausted, **lists)  # type: ignore[arg-type]
+    return Line(
+        seed=seed,
+        seconds=seconds,
+        exhausted=exhausted,
+        digest=fields["digest"],
+        **lists,  # type: ignore[arg-type]
+    )
 
 
 def _object(text: str) -> dict[str, Any]:

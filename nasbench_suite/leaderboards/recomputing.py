@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import Floats, NotMeasured, Protocol, Question, Run, Trial
+from nasbench_suite.core import Floats, NotMeasured, Protocol, Question, Run, Trial, shown
 from nasbench_suite.leaderboards import lines
 from nasbench_suite.leaderboards.description import Description
 from nasbench_suite.leaderboards.failures import Refused
@@ -43,11 +43,13 @@ class Judge:
     track: Track
     part: Part
     benchmark: Benchmark
+    named: str
+    """The protocol of the submission, one of the track's."""
 
     @cached_property
     def protocol(self) -> Protocol:
         """What a search saw and paid."""
-        return self.benchmark.protocol(self.track.protocol)
+        return self.benchmark.protocol(self.named)
 
     @cached_property
     def _dearest(self) -> float | None:
@@ -80,6 +82,7 @@ class Judge:
         ends = self._ends(line, answers.costs.tolist())
         self._check_seconds(line, ends[-1])
         self._check_budget(line, ends)
+        self._check_digest(line)
 
     def run(self, line: Line, about: Description) -> Run:
         """Return a checked line as the run that it is of, with the benchmark's own numbers.
@@ -114,7 +117,7 @@ class Judge:
             benchmark=self.part.benchmark,
             source=self.track.source,
             data=self.benchmark.data,
-            protocol=self.track.protocol,
+            protocol=self.named,
             objective=protocol.objective,
             direction=direction,
             strategy=about.strategy,
@@ -291,6 +294,23 @@ class Judge:
         if budget.seconds is None:
             raise _interrupted(f"it has {count} trials, and the budget is {budget.evaluations}")
         self._check_last(line, ends, budget.seconds)
+
+    def _check_digest(self, line: Line) -> None:
+        """See that a run is the one that was made with this seed; the last check, the least told.
+
+        Raises:
+            Refused: its digest is another.
+        """
+        own = lines.digest(
+            self.part.benchmark, line.seed, line.architecture, line.epochs, line.number
+        )
+        if line.digest != own:
+            raise Refused(
+                "digest_differs",
+                f"digest is {shown(line.digest)}, and that of these trials with this seed is {own}",
+                "bring back the log: runs were exchanged or edited after they were written; a "
+                "program of your own makes digests as docs/leaderboards.md says",
+            )
 
     def _check_last(self, line: Line, ends: Sequence[float], seconds: float) -> None:
         """See that what was in flight in the end can have ended after the budget."""

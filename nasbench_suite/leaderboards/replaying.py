@@ -58,9 +58,16 @@ def replay(
     for part, tell in counted(about.track, progress):
         with tempfile.TemporaryDirectory() as place:
             experiment = run_part(
-                about.track, part, strategy, about.settings, Path(place), executor, tell
+                about.track,
+                part,
+                about.protocol,
+                strategy,
+                about.settings,
+                Path(place),
+                executor,
+                tell,
             )
-            again = lines_of(about.track, part, experiment)
+            again = lines_of(about.track, part, about.protocol, experiment)
             space = experiment.loaded[part.benchmark].space
         failures += _differences(folder, about, part, again, space)
     return Report(folder, about, tuple(failures))

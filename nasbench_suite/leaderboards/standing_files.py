@@ -137,6 +137,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "name": about.name,
         "folder": entry.folder,
         "strategy": about.strategy,
+        "protocol": about.protocol,
         "author": about.author,
         "code": about.code,
         "code_sha256": about.code_sha256,

@@ -203,7 +203,8 @@ def _placeless(report: Report) -> Failure:
 
 
 def _task(track: Track, part: Part, benchmark: Benchmark) -> Task:
-    report = benchmark.protocol(track.protocol).report
+    protocol = benchmark.protocol(track.protocols[0])
+    report = protocol.report
     best, average = benchmark.best(report), benchmark.average(report)
     axis: Literal["seconds", "evaluations"] = (
         "evaluations" if part.budget.seconds is None else "seconds"
@@ -221,13 +222,13 @@ def _task(track: Track, part: Part, benchmark: Benchmark) -> Task:
         metric=benchmark.metrics[report.metric],
         optimum=NAN if best is None else best,
         average=NAN if average is None else average,
-        timed=benchmark.protocol(track.protocol).cost is not None,
+        timed=protocol.cost is not None,
     )
 
 
 def _steps(folder: Path, about: Description, part: Part, benchmark: Benchmark) -> list[Steps]:
     """Return the runs of an entry on a benchmark as step curves, by seed."""
-    judge = Judge(about.track, part, benchmark)
+    judge = Judge(about.track, part, benchmark, about.protocol)
     return [steps(judge.run(run.line, about), benchmark) for run in read_runs(folder, about, part)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nasbench_suite import registry
-from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError
+from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError, UnknownName
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.experiment import Experiment
 from nasbench_suite.experiments.run import VERSION
@@ -36,6 +36,7 @@ def submit(
     out: Path,
     name: str | None = None,
     about: str = "",
+    protocol: str | None = None,
     settings: Mapping[str, Any] | str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -53,6 +54,7 @@ def submit(
         out: the folder of the submission: new, empty, or the same submission.
         name: what the leaderboard calls the entry; by default as the strategy.
         about: a sentence on the entry.
+        protocol: what the searches see and pay, one of the track's; by default its first.
         settings: of the strategy, as in `compare`.
         executor: where runs are made, as in `compare`.
         progress: called with the runs done and the runs in all.
@@ -61,22 +63,25 @@ def submit(
         What the checker says.
 
     Raises:
-        UnknownName: there is no such track, strategy or setting.
+        UnknownName: there is no such track, protocol, strategy or setting.
         InvalidSetting: a text or setting cannot be submitted.
         DataNotFound, DamagedTable: the track's data are not installed.
         FaultyStrategy, FailedRuns: runs failed; the others are kept.
         OutputError: `out` holds something else, or cannot be written.
     """
     asked = open_track(track)
+    sees = asked.protocols[0] if protocol is None else protocol
+    if sees not in asked.protocols:
+        raise UnknownName(f"protocol of track {track}", sees, asked.protocols)
     ran = _called(strategy)
     called = ran.replace("/", "-") if name is None else name
-    said = Description(asked, called, ran, author, code, data={}, description=about)
+    said = Description(asked, called, ran, author, code, {}, sees, description=about)
     _check(said, settings)
     _check_out(out, asked)
     for part in asked.parts:
         asked.load(part)
     experiments = {
-        part: run_part(asked, part, strategy, settings, runs_of(out), executor, tell)
+        part: run_part(asked, part, sees, strategy, settings, runs_of(out), executor, tell)
         for part, tell in counted(asked, progress)
     }
     one = next(iter(experiments.values()))
@@ -89,7 +94,7 @@ def submit(
     )
     write_whole(out / FILE, _checked(said))
     for part, found in experiments.items():
-        write_whole(out / part.file, lines.packed(lines_of(asked, part, found)))
+        write_whole(out / part.file, lines.packed(lines_of(asked, part, sees, found)))
     return check(out)
 
 
@@ -102,6 +107,7 @@ def runs_of(out: Path) -> Path:
 def run_part(
     track: Track,
     part: Part,
+    protocol: str,
     strategy: str,
     settings: Mapping[str, Any] | str | None,
     folder: Path,
@@ -116,7 +122,7 @@ def run_part(
             budget=part.budget,
             seeds=track.seeds,
             out=folder / part.file.removesuffix(".jsonl.gz"),
-            protocol=track.protocol,
+            protocol=protocol,
             settings=None if settings is None else {strategy: settings},
             workers=track.workers,
             executor=executor,
@@ -130,10 +136,10 @@ def run_part(
         ) from None
 
 
-def lines_of(track: Track, part: Part, experiment: Experiment) -> list[str]:
+def lines_of(track: Track, part: Part, protocol: str, experiment: Experiment) -> list[str]:
     """Return the runs of a benchmark as lines of a submission, by seed."""
     benchmark = experiment.loaded[part.benchmark]
-    judge = Judge(track, part, benchmark)
+    judge = Judge(track, part, benchmark, protocol)
     (strategy,) = experiment.strategies
     found = []
     for run in experiment.runs(part.benchmark, strategy):

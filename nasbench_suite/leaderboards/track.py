@@ -55,7 +55,9 @@ class Track:
     """A submission is to one version: other data, budgets or seeds make a new one."""
     title: str
     description: str
-    protocol: str
+    protocols: tuple[str, ...]
+    """What searches may see and pay: a submission names one, and is to the first if it names none.
+    All of them report the same."""
     source: Source
     workers: int
     """How many trials are in flight on the simulated clock."""
@@ -157,7 +159,7 @@ def _track(name: str, fields: dict[str, Any]) -> Track:
     Raises:
         ValueError, KeyError, TypeError: a field is missing, unknown, or of another kind.
     """
-    words = ("version", "title", "description", "protocol")
+    words = ("version", "title", "description")
     for word in words:
         if not isinstance(fields[word], str) or not fields[word]:
             raise ValueError(f"{word} is no text")
@@ -166,6 +168,9 @@ def _track(name: str, fields: dict[str, Any]) -> Track:
     rules = tuple(fields.pop("rules"))
     if not all(isinstance(rule, str) for rule in rules):
         raise ValueError("rules are no texts")
+    protocols = tuple(fields.pop("protocols"))
+    if not protocols or not all(isinstance(name, str) and name for name in protocols):
+        raise ValueError("protocols are no names, or there is none")
     parts = tuple(map(_part, fields.pop("benchmarks")))
     if not parts or len({part.benchmark for part in parts}) < len(parts):
         raise ValueError("it names no benchmark, or one twice")
@@ -176,6 +181,7 @@ def _track(name: str, fields: dict[str, Any]) -> Track:
         seeds=at_least("seeds", fields.pop("seeds"), 1, 100_000),
         checkpoints=_checkpoints(fields.pop("checkpoints")),
         rules=rules,
+        protocols=protocols,
         parts=parts,
         **fields,
     )

@@ -102,6 +102,18 @@ def better_architecture_and_its_value(rng, line, benchmark):
     line["objective"][place] = benchmark.query(arch, "val_accuracy", epochs=12)
 
 
+def better_run(rng, line, benchmark):
+    """Claim the best architecture, and mend all that follows from it but the digest."""
+    place, arch = trial(rng, line), best(benchmark)
+    while line["architecture"][place] == arch:
+        place = trial(rng, line)
+    line["architecture"][place] = arch
+    line["objective"][place] = benchmark.query(arch, "val_accuracy", epochs=12)
+    if "cost" not in line:
+        costs = [benchmark.query(a, "train_seconds", epochs=12) for a in line["architecture"]]
+        line["seconds"] = round(sum(costs), 3)
+
+
 def score_for_objective(rng, line, benchmark):
     place = trial(rng, line)
     line["objective"][place] = benchmark.query(line["architecture"][place], "test_accuracy")
@@ -148,11 +160,15 @@ def entry_dropped(rng, line, _):
 
 
 def field_dropped(rng, line, _):
-    del line[one(rng, ["seed", "architecture", "objective", "seconds"])]
+    del line[one(rng, ["seed", "architecture", "objective", "seconds", "digest"])]
 
 
 def exhausted_of_another_kind(rng, line, _):
     line["exhausted"] = one(rng, [1, "true", None])
+
+
+def digest_of_another_kind(rng, line, _):
+    line["digest"] = one(rng, [None, 7, "", line["digest"].upper() + "0", "0" * 16, "<b>\u202e"])
 
 
 def line_dropped(rng, lines):
@@ -176,6 +192,13 @@ def lines_reordered(rng, lines):
 def seeds_swapped(rng, lines):
     a, b = sorted(rng.choice(len(lines), 2, replace=False).tolist())
     lines[a]["seed"], lines[b]["seed"] = lines[b]["seed"], lines[a]["seed"]
+    return a + 1
+
+
+def runs_swapped(rng, lines):
+    """Two runs exchange their places, and not their seeds."""
+    a, b = sorted(rng.choice(len(lines), 2, replace=False).tolist())
+    lines[a], lines[b] = {**lines[b], "seed": a}, {**lines[a], "seed": b}
     return a + 1
 
 
@@ -333,6 +356,14 @@ def data_version(rng: Rng, folder: Any) -> Place:
     return TOML, None
 
 
+def protocol_of_ones_own(rng, folder):
+    path = folder.path / TOML
+    wrong = ['"multi_fidelity"', '"test"', "1", '["standard"]', '""']
+    text = path.read_text().replace('protocol = "standard"\n', "", 1)
+    path.write_text(f"protocol = {one(rng, wrong)}\n{text}")
+    return TOML, None
+
+
 def track_version(rng, folder):
     return described(rng, folder, "track_version", one(rng, ['"2"', "1", '""', "[1]"]))
 
@@ -389,6 +420,8 @@ ANYWHERE: dict[str, Callable[[Rng, Any], Place]] = {
         cost,
         better_architecture,
         better_architecture_and_its_value,
+        better_run,
+        digest_of_another_kind,
         score_for_objective,
         score_beside,
         unknown_field,
@@ -409,6 +442,7 @@ ANYWHERE |= {
         line_doubled,
         lines_reordered,
         seeds_swapped,
+        runs_swapped,
         seeds_too_few,
         seeds_too_many,
     )
@@ -432,6 +466,7 @@ ANYWHERE |= {
         path_tricks,
         files_swapped,
         data_version,
+        protocol_of_ones_own,
         track_version,
         other_track,
         bad_text,

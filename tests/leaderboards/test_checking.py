@@ -105,6 +105,20 @@ def test_too_few_seeds_and_seeds_of_their_own(folder):
     assert "list the seeds 0 to 2" in failure.cure
 
 
+@pytest.mark.parametrize("track", ["small", "crew"])
+def test_runs_that_were_exchanged(folder, track):
+    """Each is true, and of another seed; only who makes the digests anew can say so."""
+    entry = folder(track)
+    lines = entry.lines(FIRST)
+    lines[0], lines[2] = {**lines[2], "seed": 0}, {**lines[0], "seed": 2}
+    entry.write(FIRST, lines)
+    failure = only(check(entry.path))
+    assert (failure.code, failure.line) == ("digest_differs", 1)
+    assert "runs were exchanged or edited" in failure.cure
+    entry.signed(FIRST, lines)
+    assert check(entry.path).ok
+
+
 def test_logs_of_an_interrupted_run(folder):
     entry = folder()
     lines = entry.lines(FIRST)
@@ -119,6 +133,8 @@ def test_logs_of_an_interrupted_run(folder):
     assert "12 trials, and the budget is 20" in failure.message
     lines[2]["exhausted"] = True
     entry.write(FIRST, lines)
+    assert only(check(entry.path)).code == "digest_differs"
+    entry.signed(FIRST, lines)
     assert check(entry.path).ok
 
 
@@ -309,7 +325,7 @@ SEVERAL = """format = "nasbench-track-1"
 version = "1"
 title = "Lengths"
 description = "Longer trainings continue shorter ones."
-protocol = "multi_fidelity"
+protocols = ["multi_fidelity"]
 source = "table"
 workers = {workers}
 seeds = 2

@@ -10,6 +10,7 @@ from nasbench_suite import load
 from nasbench_suite.core import InvalidSetting, OutputError
 from nasbench_suite.leaderboards import submitting
 from nasbench_suite.leaderboards.checking import check
+from nasbench_suite.leaderboards.standings import build
 from nasbench_suite.leaderboards.submitting import runs_of, submit
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,33 @@ def test_settings_are_kept_and_replayed(nasbench, tmp_path):
     assert done.code == 0
     assert "population_size = 4" in (out / "submission.toml").read_text()
     assert nasbench("check", out, "--replay", "regularized_evolution").code == 0
+
+
+def test_a_protocol_of_several(nasbench, tmp_path, tracks):
+    """Methods that choose the length of a training compete in the same track."""
+    home = tmp_path / "data" / "leaderboards" / "lengths"
+    home.mkdir(parents=True)
+    text = (tracks / "leaderboards" / "small" / "track.toml").read_text()
+    text = text.replace('["standard"]', '["standard", "multi_fidelity"]')
+    (home / "track.toml").write_text(text.replace("evaluations = 20", "seconds = 20000"))
+    said = ["--author", "A", "--code", "https://example.org", "--out", tmp_path / "out"]
+    asked = ["submit", "lengths", "--strategy", "hyperband", *said]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASBENCH_DATA", str(tmp_path / "data"))
+        done = nasbench(*asked, "--protocol", "multi_fidelty")
+        assert done.code == 2
+        assert "did you mean multi_fidelity" in done.err
+        done = nasbench(*asked)
+        assert done.code == 2
+        assert "such as multi_fidelity" in done.err
+        done = nasbench(*asked, "--protocol", "multi_fidelity")
+        assert done.code == 0, done.err
+        assert check(tmp_path / "out").about.protocol == "multi_fidelity"
+        assert nasbench("check", tmp_path / "out", "--replay", "hyperband").code == 0
+        (home / "submissions").mkdir()
+        (tmp_path / "out").rename(home / "submissions" / "hyperband")
+        board = build("lengths")
+    assert [entry.about.name for entry in board.entries] == ["hyperband"]
 
 
 def test_the_same_submission_is_the_same_bytes(submitted, tmp_path):
@@ -186,7 +214,7 @@ def test_a_submission_by_the_shell_program_of_the_docs(tmp_path, tracks):
         frame = table.frame(["val_accuracy", "train_seconds"], epochs=12)
         frame.to_csv(tmp_path / f"{task}.csv")
         with (entry / f"nasbench201-{task}.jsonl.gz").open("wb") as file:
-            command = ["sh", "search.sh", f"{task}.csv", "3", "4000"]
+            command = ["sh", "search.sh", task, "3", "4000"]
             subprocess.run(command, cwd=tmp_path, stdout=file, check=True)
         data.append(f'"nasbench201/{task}" = "{table.data}"\n')
     (entry / "submission.toml").write_text(f"{head}[data]\n{''.join(data)}")

@@ -38,6 +38,15 @@ def test_the_budgets_are_those_that_were_agreed():
     assert open_track("mnasnet").provisional
 
 
+def test_whatever_a_search_sees_the_same_is_reported():
+    for name in SHIPPED:
+        track = open_track(name)
+        for part in track.parts:
+            benchmark = track.load(part)
+            assert len({benchmark.protocol(one).report for one in track.protocols}) == 1
+    assert open_track("nasbench201").protocols == ("standard", "multi_fidelity")
+
+
 def test_the_general_track_has_every_table_that_covers_its_space():
     covering = {name for name in benchmarks.names() if benchmarks.load(name, "table").covers_space}
     assert {part.benchmark for part in open_track("general").parts} == covering
