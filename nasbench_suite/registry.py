@@ -71,6 +71,11 @@ def _foreign(kind: str) -> dict[str, EntryPoint]:
     return {f"{p.dist.name if p.dist else '?'}/{p.name}": p for p in points}
 
 
+def is_own(kind: str, name: str) -> bool:
+    """Whether a name is that of a member of the suite itself."""
+    return name in _files(kind)
+
+
 def names(kind: str) -> list[str]:
     """Return all names of a kind, sorted; the suite's own first.
 

@@ -242,7 +242,7 @@ def _add_leaderboard(verb: _Verb) -> None:
     sub.add_argument("--strategy", required=True, metavar="S", help=_STRATEGY)
     _add_set(sub, "KEY=VALUE", "a setting of the strategy, or preset=NAME; may be repeated")
     sub.add_argument("--author", required=True, metavar="A", help="who submits")
-    sub.add_argument("--code", required=True, metavar="URL", help="where the strategy's code lies")
+    sub.add_argument("--code", metavar="URL", help="of the code of a strategy of your own")
     sub.add_argument("--name", metavar="N", help="of the entry; default: the strategy's")
     sub.add_argument("--protocol", metavar="P", help="one of the track's; default: its first")
     sub.add_argument("--about", default="", metavar="TEXT", help="a sentence on the entry")

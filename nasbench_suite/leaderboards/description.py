@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import tomli_w
 
+from nasbench_suite import registry
 from nasbench_suite.core import InvalidSetting, NasbenchError, shown
 from nasbench_suite.leaderboards.failures import Refused
 from nasbench_suite.leaderboards.reading import text_of
@@ -25,8 +26,16 @@ _SETTINGS: Final = 20_000
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~:/?#@!$&*+,;=%-]*)?")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _STRATEGY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+-]{0,99}")
-_NEEDED: Final = ("track", "track_version", "name", "strategy", "author", "code")
-_OPTIONAL: Final = ("protocol", "suite_version", "description", "code_sha256", "settings", "unset")
+_NEEDED: Final = ("track", "track_version", "name", "strategy", "author")
+_OPTIONAL: Final = (
+    "code",
+    "protocol",
+    "suite_version",
+    "description",
+    "code_sha256",
+    "settings",
+    "unset",
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,8 @@ class Description:
     strategy: str
     """A registered name, or what a user's own is called: `mine.MyStrategy`."""
     author: str
-    code: str
-    """The address of the strategy's code."""
+    code: str | None
+    """The address of the strategy's code; None where it is part of the suite."""
     data: Mapping[str, str]
     """The sha256 of what answered, by benchmark."""
     protocol: str
@@ -59,13 +68,18 @@ def check_texts(name: Any, strategy: Any, author: Any, code: Any, description: A
     Raises:
         Refused: it cannot; the message says which and why.
     """
-    for what, text, pattern, cure in (
+    texts = [
         ("name", name, NAME, "write letters, digits and _ . + -, 64 at most"),
         ("strategy", strategy, _STRATEGY, "write letters, digits and _ . / + -, 100 at most"),
-        ("code", code, _URL, "write an address such as https://github.com/me/mine"),
-    ):
+    ]
+    if code is not None:
+        texts.append(("code", code, _URL, "write an address such as https://github.com/me/mine"))
+    for what, text, pattern, cure in texts:
         if not isinstance(text, str) or not pattern.fullmatch(text) or len(text) > _LONGEST:
             raise Refused("field_invalid", f"{what} is {shown(text)}", cure)
+    if code is None and not registry.is_own("strategies", strategy):
+        cure = "add the address of the code; only the suite's own strategies need none"
+        raise Refused("field_missing", "code is missing", cure)
     for what, text in (("author", author), ("description", description)):
         plain = isinstance(text, str) and text.isprintable() and not set(text) & set("<>")
         if not plain or len(text) > _LONGEST or (what == "author" and not text.strip()):
@@ -121,14 +135,16 @@ def read(data: bytes) -> Description:
     if unknown:
         raise Refused("field_unknown", f"{shown(unknown[0])} is no field", "remove it")
     description = fields.get("description", "")
-    check_texts(fields["name"], fields["strategy"], fields["author"], fields["code"], description)
+    check_texts(
+        fields["name"], fields["strategy"], fields["author"], fields.get("code"), description
+    )
     track = _track(fields["track"], fields["track_version"])
     return Description(
         track=track,
         name=fields["name"],
         strategy=fields["strategy"],
         author=fields["author"],
-        code=fields["code"],
+        code=fields.get("code"),
         data=_data(fields["data"]),
         protocol=_protocol(fields.get("protocol"), track),
         settings=_settings(fields),

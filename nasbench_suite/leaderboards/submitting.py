@@ -32,8 +32,8 @@ def submit(
     strategy: str,
     *,
     author: str,
-    code: str,
     out: Path,
+    code: str | None = None,
     name: str | None = None,
     about: str = "",
     protocol: str | None = None,
@@ -50,8 +50,8 @@ def submit(
         track: its name.
         strategy: a registered name, or `path/to/mine.py:MyStrategy`.
         author: who submits.
-        code: the address of the strategy's code.
         out: the folder of the submission: new, empty, or the same submission.
+        code: the address of the strategy's code; none is needed for the suite's own strategies.
         name: what the leaderboard calls the entry; by default as the strategy.
         about: a sentence on the entry.
         protocol: what the searches see and pay, one of the track's; by default its first.

@@ -57,6 +57,29 @@ def test_the_path_of_a_newcomer(nasbench, tmp_path):
     assert done.json["failures"][0]["code"] == "replay_differs"
 
 
+def test_only_what_is_part_of_the_suite_needs_no_address(nasbench, tmp_path):
+    out = tmp_path / "out"
+    done = nasbench("submit", "small", "--strategy", "random_search", "--author", "A", "--out", out)
+    assert done.code == 0, done.err
+    file = out / "submission.toml"
+    assert "code" not in file.read_text()
+    assert check(out).about.code is None
+    for name in ("mine.Mine", "random_serch"):
+        text = file.read_text().replace('strategy = "random_search"', f'strategy = "{name}"')
+        (tmp_path / "other").mkdir(exist_ok=True)
+        for path in out.iterdir():
+            (tmp_path / "other" / path.name).write_bytes(path.read_bytes())
+        (tmp_path / "other" / file.name).write_text(text)
+        (failure,) = check(tmp_path / "other").failures
+        assert failure.message == "code is missing", failure
+    mine = tmp_path / "mine.py"
+    mine.write_text(MINE)
+    out = tmp_path / "climb"
+    done = nasbench("submit", "small", "--strategy", f"{mine}:Climb", "--author", "A", "--out", out)
+    assert done.code == 2
+    assert "code is missing" in done.err
+
+
 def test_settings_are_kept_and_replayed(nasbench, tmp_path):
     out = tmp_path / "evolution"
     said = ["--author", "A", "--code", "https://example.org", "--set", "population_size=4"]
