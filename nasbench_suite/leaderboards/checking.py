@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -41,34 +41,53 @@ class Numbered(NamedTuple):
     line: Line
 
 
+Runs: TypeAlias = Mapping[Part, list[Numbered]]
+"""The runs of a submission by benchmark, each by seed; none of a file that is at fault."""
+
+
 def check(folder: Path) -> Report:
     """Return what is wrong with a submission: of each file the first line at fault.
 
     Nothing is raised for what lies in the folder, whatever it is.
     """
+    return read(folder)[0]
+
+
+def read(folder: Path) -> tuple[Report, Runs]:
+    """Return what `check` returns, and the runs, each recomputed."""
     try:
         present = reading.listed(folder)
     except Refused as refused:
-        return Report(folder, None, (refused.of("."),))
+        return Report(folder, None, (refused.of("."),)), {}
     try:
         about = description.read(reading.read_plain(folder / FILE, description.LARGEST))
     except Refused as refused:
-        return Report(folder, None, (_nearer(refused, folder, present).of(FILE),))
+        return Report(folder, None, (_nearer(refused, folder, present).of(FILE),)), {}
     found = [*_place(folder, about), *_files(folder, about, present), *_versions(about)]
+    runs: dict[Part, list[Numbered]] = {}
     for part in about.track.parts:
-        if part.file in present:
-            found += _runs(folder, about, part)
-    return Report(folder, about, tuple(found))
+        if part.file not in present:
+            continue
+        try:
+            runs[part] = _runs(folder, about, part)
+        except Refused as refused:
+            found.append(refused.of(part.file))
+        except NasbenchError as error:
+            code = "data_missing" if isinstance(error, DataNotFound) else "data_other"
+            cure = "this says nothing of the submission: mend the installation, and check again"
+            found.append(Refused(code, str(error), cure).of(part.file))
+    return Report(folder, about, tuple(found)), runs
 
 
-def read_runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
-    """Return the runs of a submission on one benchmark, each recomputed.
+def _runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
+    """Return the runs of a submission on one benchmark.
 
     Raises:
         Refused: a line is at fault; it is named.
         DataNotFound, DamagedTable, DamagedInput: the benchmark here is not that of the track.
     """
-    judge = Judge(about.track, part, about.track.load(part), about.protocol)
+    benchmark = about.track.load(part)
+    judge = Judge(about.track, part, benchmark, about.protocol)
     text = reading.text_of(reading.unpacked(reading.read_plain(folder / part.file)))
     found: list[Numbered] = []
     # Only these end a line; `str.splitlines` knows more.
@@ -77,7 +96,7 @@ def read_runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
             continue
         try:
             _check_length(words)
-            line = lines.parse(words, judge.benchmark.metrics)
+            line = lines.parse(words, benchmark.metrics)
             _check_seed(line.seed, len(found), about.track)
             judge.check(line)
         except Refused as refused:
@@ -122,18 +141,6 @@ def sample(rng: np.random.Generator, count: int, known: dict[str, Path]) -> list
     folders = list(known.values())
     drawn = rng.permutation(len(folders))[:count]
     return [folders[place] for place in sorted(drawn.tolist())]
-
-
-def _runs(folder: Path, about: Description, part: Part) -> Iterator[Failure]:
-    """Say which line of a file is at fault, if one is."""
-    try:
-        read_runs(folder, about, part)
-    except Refused as refused:
-        yield refused.of(part.file)
-    except NasbenchError as error:
-        code = "data_missing" if isinstance(error, DataNotFound) else "data_other"
-        cure = "this says nothing of the submission: mend the installation, and check again"
-        yield Refused(code, str(error), cure).of(part.file)
 
 
 def _check_length(words: str) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nasbench_suite.leaderboards import lines
-from nasbench_suite.leaderboards.checking import Report, check, read_runs
-from nasbench_suite.leaderboards.description import Description
+from nasbench_suite.leaderboards.checking import Numbered, Report, read
 from nasbench_suite.leaderboards.failures import Failure, Refused
 from nasbench_suite.leaderboards.lines import Line
 from nasbench_suite.leaderboards.submitting import counted, lines_of, run_part
@@ -50,7 +49,7 @@ def replay(
     Raises:
         As `submit`, of the strategy.
     """
-    report = check(folder)
+    report, runs = read(folder)
     if not report.ok or report.about is None:
         return report
     about = report.about
@@ -69,15 +68,15 @@ def replay(
             )
             again = lines_of(about.track, part, about.protocol, experiment)
             space = experiment.loaded[part.benchmark].space
-        failures += _differences(folder, about, part, again, space)
+        failures += _differences(part, runs[part], again, space)
     return Report(folder, about, tuple(failures))
 
 
 def _differences(
-    folder: Path, about: Description, part: Part, again: list[str], space: Space
+    part: Part, submitted: list[Numbered], again: list[str], space: Space
 ) -> list[Failure]:
     """Return the first difference of the runs of a benchmark, or none."""
-    for (at, there), text in zip(read_runs(folder, about, part), again, strict=True):
+    for (at, there), text in zip(submitted, again, strict=True):
         told = _difference(_same(there, space), _same(lines.parse(text, ()), space), space)
         if told is not None:
             cure = (

@@ -6,45 +6,27 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from nasbench_suite.benchmarks import Benchmark
-from nasbench_suite.core import DataNotFound, Floats, Metric
-from nasbench_suite.leaderboards.checking import Report, check, entries, read_runs
-from nasbench_suite.leaderboards.description import Description
+from nasbench_suite.core import DataNotFound, Floats
+from nasbench_suite.leaderboards import description, reading
+from nasbench_suite.leaderboards.checking import Report, entries, read
+from nasbench_suite.leaderboards.description import FILE, Description
 from nasbench_suite.leaderboards.failures import Failure, printable
-from nasbench_suite.leaderboards.recomputing import Judge
+from nasbench_suite.leaderboards.results import Own, Task, fingerprint, keep, kept, own, task_of
 from nasbench_suite.leaderboards.together import Field, Together, together
-from nasbench_suite.leaderboards.track import Part, Track, names, open_track
+from nasbench_suite.leaderboards.track import Track, names, open_track
 from nasbench_suite.scoring.anytime import regrets
+from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.intervals import mean_interval
-from nasbench_suite.scoring.scores import NAN, Score, Steps, areas, score, steps, values_at
+from nasbench_suite.scoring.scores import NAN, Score
 from nasbench_suite.scoring.standings import tied
 
 _NO_FAULT: Final = ("data_missing", "data_other")
 """Codes that say something of the installation, and nothing of a submission."""
 _SUPERSEDED: Final = ("track_version", "data_version")
-
-
-@dataclass(frozen=True)
-class Task:
-    """A benchmark of a track, and what can be reached on it."""
-
-    benchmark: str
-    data: str
-    axis: Literal["seconds", "evaluations"]
-    """Along which its budget is spent."""
-    budgets: tuple[float, ...]
-    """On that axis, one for each checkpoint, ascending."""
-    metric: Metric
-    optimum: float
-    """The best of the space; NaN where nobody knows it."""
-    average: float
-    """What a random architecture is expected to have, or NaN."""
-    timed: bool
-    """Whether trials cost simulated seconds."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +54,10 @@ class Result:
     score: Score
     """At the end of the budget, with evaluations and costs. Its area is over the logarithm of the
     budget from the first checkpoint on, so that it depends on no other entry."""
+    curve: Curve
+    """Along the task's axis, at budgets that are even in the logarithm."""
+    finals: Floats
+    """The reported metric at the end of the budget, (seeds,)."""
 
 
 @dataclass(frozen=True)
@@ -113,32 +99,83 @@ class Standings:
     """By folder."""
 
 
-def build(name: str) -> Standings:
+def build(name: str, store: Path | None = None) -> Standings:
     """Return the standings of a track, from the submissions that lie in its folder.
 
     Nothing but these and the track's data decides them: the same give the same numbers, and an
     entry's own results depend on no other entry.
+
+    Args:
+        name: of the track.
+        store: a folder where results of entries are kept, so that a later build need not recompute
+            them; it changes no number.
 
     Raises:
         UnknownName: there is no such track.
         DamagedInput: its file is damaged.
         DataNotFound: data that its submissions need are not installed.
         DamagedTable: they are not those of the track.
+        OutputError: results cannot be kept.
     """
-    track = open_track(name)
-    reports = [check(folder) for folder in entries(names()[name])]
-    _check_data(reports)
-    passed = {
-        report.about.name: (report.folder, report.about)
-        for report in reports
-        if report.ok and report.about is not None
-    }
-    passed = dict(sorted(passed.items()))
-    loaded = {part: track.load(part) for part in track.parts} if passed else {}
-    tasks = tuple(_task(track, part, benchmark) for part, benchmark in loaded.items())
+    track, home = open_track(name), names()[name]
+    place = None if store is None else store / name
+    refused: list[Report] = []
+    passed: dict[str, _Entered] = {}
+    for folder in entries(home):
+        entered = _entered(folder, home, track, place)
+        if isinstance(entered, Report):
+            refused.append(entered)
+        else:
+            passed[entered.about.name] = entered
+    _check_data(refused)
+    _forget(place, {entered.key for entered in passed.values()})
+    return _compared(track, dict(sorted(passed.items())), refused)
+
+
+class _Entered(NamedTuple):
+    """A submission that passed the check, and what its runs come to."""
+
+    folder: str
+    about: Description
+    own: Sequence[Own]
+    key: str
+
+
+def _entered(folder: Path, home: Path, track: Track, store: Path | None) -> _Entered | Report:
+    """Return what a submission comes to, recomputed or as it was kept, or what is wrong with it."""
+    key = fingerprint(folder, home, [part.file for part in track.parts])
+    path = None if store is None or key is None else store / f"{key}.json"
+    found = None if path is None else kept(path)
+    if found is not None:
+        about = description.read(reading.read_plain(folder / FILE, description.LARGEST))
+        return _Entered(folder.name, about, found, str(key))
+    report, runs = read(folder)
+    if not report.ok or report.about is None:
+        return report
+    found = []
+    for part in track.parts:
+        benchmark = track.load(part)
+        task = task_of(track, part, benchmark)
+        found.append(own(report.about, part, task, benchmark, runs[part]))
+    if path is not None:
+        keep(path, found)
+    return _Entered(folder.name, report.about, found, str(key))
+
+
+def _forget(store: Path | None, keys: set[str]) -> None:
+    """Remove what was kept of submissions as they are no more."""
+    if store is not None and store.is_dir():
+        for path in store.glob("*.json"):
+            if path.stem not in keys:
+                path.unlink(missing_ok=True)
+
+
+def _compared(track: Track, passed: Mapping[str, _Entered], refused: Sequence[Report]) -> Standings:
+    """Return the standings of what was entered."""
+    tasks = tuple(task_of(track, part, track.load(part)) for part in track.parts) if passed else ()
     made = [
-        {entry: _steps(*of, part, benchmark) for entry, of in passed.items()}
-        for part, benchmark in loaded.items()
+        {name: entered.own[place] for name, entered in passed.items()}
+        for place in range(len(tasks))
     ]
     results = [_results(task, runs) for task, runs in zip(tasks, made, strict=True)]
     fields = [_field(task, runs) for task, runs in zip(tasks, made, strict=True)]
@@ -146,8 +183,8 @@ def build(name: str) -> Standings:
         track=track,
         tasks=tasks,
         entries=tuple(
-            Entry(folder.name, about, tuple(result[entry] for result in results))
-            for entry, (folder, about) in passed.items()
+            Entry(entered.folder, entered.about, tuple(result[name] for result in results))
+            for name, entered in passed.items()
         ),
         together=tuple(
             together(list(passed), [field.at(place) for field in fields], share)
@@ -155,7 +192,7 @@ def build(name: str) -> Standings:
         )
         if passed
         else (),
-        left_out=_left_out(reports),
+        left_out=_left_out(refused, passed),
     )
 
 
@@ -171,17 +208,17 @@ def _check_data(reports: Sequence[Report]) -> None:
                 raise DataNotFound(f"no standings without the track's data: {failure.message}")
 
 
-def _left_out(reports: Sequence[Report]) -> tuple[LeftOut, ...]:
-    called = {report.folder: report.about.name for report in reports if report.about is not None}
+def _left_out(refused: Sequence[Report], passed: Mapping[str, _Entered]) -> tuple[LeftOut, ...]:
+    called = {entered.folder: name for name, entered in passed.items()} | {
+        report.folder.name: report.about.name for report in refused if report.about is not None
+    }
     found = []
-    for report in reports:
-        if report.ok:
-            continue
-        failure, name = _placeless(report), called.get(report.folder)
+    for report in refused:
+        failure, name = _placeless(report), called.get(report.folder.name)
         others = [
-            printable(folder.name)
-            for folder, other in called.items()
-            if other == name and folder != report.folder
+            printable(folder)
+            for folder, other in sorted(called.items())
+            if other == name and folder != report.folder.name
         ]
         kind: Literal["faulty", "superseded"] = (
             "superseded" if failure.code in _SUPERSEDED else "faulty"
@@ -202,59 +239,28 @@ def _placeless(report: Report) -> Failure:
     )
 
 
-def _task(track: Track, part: Part, benchmark: Benchmark) -> Task:
-    protocol = benchmark.protocol(track.protocols[0])
-    report = protocol.report
-    best, average = benchmark.best(report), benchmark.average(report)
-    axis: Literal["seconds", "evaluations"] = (
-        "evaluations" if part.budget.seconds is None else "seconds"
-    )
-    limit = float(getattr(part.budget, axis))
-    budgets = [share * limit for share in track.checkpoints]
-    if axis == "evaluations":
-        # A tenth of 30 is a little more than 3 to a computer.
-        budgets = [float(math.ceil(round(budget, 6))) for budget in budgets]
-    return Task(
-        benchmark=part.benchmark,
-        data=benchmark.data,
-        axis=axis,
-        budgets=tuple(budgets),
-        metric=benchmark.metrics[report.metric],
-        optimum=NAN if best is None else best,
-        average=NAN if average is None else average,
-        timed=protocol.cost is not None,
-    )
-
-
-def _steps(folder: Path, about: Description, part: Part, benchmark: Benchmark) -> list[Steps]:
-    """Return the runs of an entry on a benchmark as step curves, by seed."""
-    judge = Judge(about.track, part, benchmark, about.protocol)
-    return [steps(judge.run(run.line, about), benchmark) for run in read_runs(folder, about, part)]
-
-
-def _field(task: Task, made: Mapping[str, list[Steps]]) -> Field:
+def _field(task: Task, made: Mapping[str, Own]) -> Field:
     """Return what the runs of all entries had reached at each checkpoint, more being better."""
     sign = -1.0 if task.metric.direction == "min" else 1.0
-    grid = np.array(task.budgets)
-    values = np.stack([values_at(runs, task.axis, grid) for runs in made.values()], axis=1)
-    return Field(sign * np.moveaxis(values, 2, 0), sign * task.average, sign * task.optimum)
+    values = np.stack([one.values for one in made.values()], axis=2).swapaxes(0, 1)
+    return Field(sign * values, sign * task.average, sign * task.optimum)
 
 
-def _results(task: Task, made: Mapping[str, list[Steps]]) -> dict[str, Result]:
+def _results(task: Task, made: Mapping[str, Own]) -> dict[str, Result]:
     """Return what each entry comes to on a benchmark."""
-    grid = np.array(task.budgets)
     bands = {}
-    for entry, runs in made.items():
-        mean, _, low, high = mean_interval(values_at(runs, task.axis, grid))
+    for entry, one in made.items():
+        mean, _, low, high = mean_interval(one.values)
         bands[entry] = np.stack([mean, low, high], axis=1)
-    best = [_best(task, [band[at] for band in bands.values()]) for at in range(len(grid))]
+    best = [_best(task, [band[at] for band in bands.values()]) for at in range(len(task.budgets))]
     found = {}
     for entry, band in bands.items():
         points = tuple(
             _point(task, budget, row, leader)
             for budget, row, leader in zip(task.budgets, band, best, strict=True)
         )
-        found[entry] = Result(points, _score(task, entry, made[entry]))
+        one = made[entry]
+        found[entry] = Result(points, one.score, one.curve, one.values[:, -1])
     return found
 
 
@@ -279,20 +285,3 @@ def _point(
     if task.metric.direction != "none":
         regret = float(regrets(np.array(mean), task.optimum, task.metric.direction))
     return Point(budget, mean, low, high, regret, place)
-
-
-def _score(task: Task, entry: str, runs: list[Steps]) -> Score:
-    """Return the score of an entry at the end of the budget."""
-    span = (task.budgets[0], task.budgets[-1])
-    return score(
-        task.benchmark,
-        entry,
-        task.metric,
-        runs,
-        optimum=task.optimum,
-        average=task.average,
-        areas=areas(runs, task.axis, span, task.metric, task.optimum),
-        timed=task.timed,
-        # Each entry has a generator of its own, so that none depends on how many there are.
-        rng=np.random.default_rng(0),
-    )
