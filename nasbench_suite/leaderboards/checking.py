@@ -14,7 +14,7 @@ from nasbench_suite.leaderboards import description, lines, reading
 from nasbench_suite.leaderboards.description import FILE, Description
 from nasbench_suite.leaderboards.failures import Failure, Refused
 from nasbench_suite.leaderboards.lines import Line
-from nasbench_suite.leaderboards.recomputing import Judge
+from nasbench_suite.leaderboards.recomputing import Answers, Judge
 from nasbench_suite.leaderboards.track import SUBMISSIONS, Part, Track, names
 
 
@@ -39,6 +39,7 @@ class Numbered(NamedTuple):
 
     at: int
     line: Line
+    answers: Answers
 
 
 Runs: TypeAlias = Mapping[Part, list[Numbered]]
@@ -98,11 +99,11 @@ def _runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
             _check_length(words)
             line = lines.parse(words, benchmark.metrics)
             _check_seed(line.seed, len(found), about.track)
-            judge.check(line)
+            answers = judge.check(line)
         except Refused as refused:
             refused.line = at
             raise
-        found.append(Numbered(at, line))
+        found.append(Numbered(at, line, answers))
     if len(found) < about.track.seeds:
         missing = len(found)
         raise Refused(

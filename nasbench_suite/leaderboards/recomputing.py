@@ -68,8 +68,8 @@ class Judge:
         ends = self.benchmark.best(question), self.benchmark.worst(question)
         return None if ends[0] is None or ends[1] is None else max(ends[0], ends[1])
 
-    def check(self, line: Line) -> None:
-        """See that a run is what the benchmark answers.
+    def check(self, line: Line) -> Answers:
+        """See that a run is what the benchmark answers, and return that.
 
         Raises:
             Refused: it is not; the message says at which trial, and in what.
@@ -83,15 +83,15 @@ class Judge:
         self._check_seconds(line, ends[-1])
         self._check_budget(line, ends)
         self._check_digest(line)
+        return answers
 
-    def run(self, line: Line, about: Description) -> Run:
+    def run(self, line: Line, answers: Answers, about: Description) -> Run:
         """Return a checked line as the run that it is of, with the benchmark's own numbers.
 
         Values and costs have all their digits, whatever the line was rounded to.
         """
         space, protocol = self.benchmark.space, self.protocol
         archs = lines.numbers(line, space)
-        answers = self._answers(archs, line.epochs)
         direction = self.benchmark.metrics[protocol.objective].direction
         sign = -1.0 if direction == "min" else 1.0
         longest = protocol.epochs[-1] if protocol.epochs else None

@@ -76,7 +76,7 @@ def _differences(
     part: Part, submitted: list[Numbered], again: list[str], space: Space
 ) -> list[Failure]:
     """Return the first difference of the runs of a benchmark, or none."""
-    for (at, there), text in zip(submitted, again, strict=True):
+    for (at, there, _), text in zip(submitted, again, strict=True):
         told = _difference(_same(there, space), _same(lines.parse(text, ()), space), space)
         if told is not None:
             cure = (

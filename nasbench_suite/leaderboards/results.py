@@ -99,7 +99,7 @@ def own(
 ) -> Own:
     """Return what the checked runs of a submission come to on a benchmark."""
     judge = Judge(about.track, part, benchmark, about.protocol)
-    made = [steps(judge.run(run.line, about), benchmark) for run in runs]
+    made = [steps(judge.run(run.line, run.answers, about), benchmark) for run in runs]
     span = (task.budgets[0], task.budgets[-1])
     return Own(
         values=values_at(made, task.axis, np.array(task.budgets)),
