@@ -24,6 +24,8 @@ from nasbench_suite.leaderboards.submitting import runs_of, submit
 from nasbench_suite.leaderboards.track import names
 
 _WRONG = 2
+_KEPT = ".kept"
+"""Where results of entries lie, beside the tracks or in the folder of a site."""
 
 
 def submit_strategy(given: argparse.Namespace) -> None:
@@ -104,7 +106,7 @@ def update_standings(given: argparse.Namespace) -> None:
     """Rewrite the standings in the tracks' folders; with --check, exit with 2 if one is another."""
     found, homes = [], names()
     for track in _tracks(given):
-        standings = build(track)
+        standings = build(track, homes[track].parent / _KEPT)
         if given.check:
             found += stale(standings, homes[track])
         else:

@@ -184,12 +184,15 @@ def keep(path: Path, found: Sequence[Own]) -> None:
     write_whole(path, json.dumps(told))
 
 
-def kept(path: Path) -> list[Own] | None:
+def kept(path: Path, track: Track) -> list[Own] | None:
     """Return the results that lie in a file; None where it is missing or damaged."""
     try:
-        return [_own(told) for told in json.loads(path.read_bytes())]
+        found = [_own(told) for told in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    shape = track.seeds, len(track.checkpoints)
+    whole = len(found) == len(track.parts) and all(one.values.shape == shape for one in found)
+    return found if whole else None
 
 
 def _own(told: Mapping[str, Any]) -> Own:

@@ -145,7 +145,7 @@ def _entered(folder: Path, home: Path, track: Track, store: Path | None) -> _Ent
     """Return what a submission comes to, recomputed or as it was kept, or what is wrong with it."""
     key = fingerprint(folder, home, [part.file for part in track.parts])
     path = None if store is None or key is None else store / f"{key}.json"
-    found = None if path is None else kept(path)
+    found = None if path is None else kept(path, track)
     if found is not None:
         about = description.read(reading.read_plain(folder / FILE, description.LARGEST))
         return _Entered(folder.name, about, found, str(key))

@@ -11,6 +11,7 @@ import pytest
 from nasbench_suite import load
 from nasbench_suite.core import DataNotFound, UnknownName
 from nasbench_suite.experiments.experiment import open_experiment
+from nasbench_suite.leaderboards import standings
 from nasbench_suite.leaderboards.standing_files import to_csv, to_json, to_markdown
 from nasbench_suite.leaderboards.standings import build
 from nasbench_suite.leaderboards.submitting import runs_of, submit
@@ -106,6 +107,48 @@ def test_the_same_submissions_give_the_same_bytes(board):
     assert float(rows[0]["mean"]) == pytest.approx(mean, rel=1e-9)
     told = json.loads(to_json(first))
     assert told["entries"][0]["results"][0]["points"][0]["mean"] == float(rows[0]["mean"])
+
+
+def told(found):
+    """All numbers of standings, those that their files do not have too."""
+    curves = [
+        [result.curve.grid, result.curve.mean, result.curve.low, result.curve.high, result.finals]
+        for entry in found.entries
+        for result in entry.results
+    ]
+    return to_json(found), [array.tobytes() for arrays in curves for array in arrays]
+
+
+def test_what_is_kept_changes_no_number(board, opened, tmp_path, monkeypatch):
+    place = board("small", *ENTRIES)
+    direct = build("small")
+    store = tmp_path / "kept"
+    first = build("small", store)
+    files = sorted((store / "small").iterdir())
+    assert len(files) == 3
+    read = []
+    whole = standings.read
+    monkeypatch.setattr(standings, "read", lambda folder: read.append(folder.name) or whole(folder))
+    again = build("small", store)
+    assert read == []
+    for found in (first, again):
+        assert told(found) == told(direct)
+    # A file that is damaged, or an entry that is another, is recomputed; the others are not.
+    for damage in ('[{"values": [[1.0]]}]', "[]", "{", f"[{files[0].read_text()[1:-1]}]"[:-9]):
+        files[0].write_text(damage)
+        assert told(build("small", store)) == told(direct)
+        assert len(read) == 1
+        read.clear()
+    folder = opened(place / "local_search")
+    folder.change("[settings]", '[settings]\nnote = "other"')
+    build("small", store)
+    assert read == ["local_search"]
+    assert len(list((store / "small").iterdir())) == 3
+    read.clear()
+    (place / "local_search" / "more.txt").write_text("")
+    found = build("small", store)
+    assert read == ["local_search"]
+    assert [one.folder for one in found.left_out] == ["local_search"]
 
 
 def test_an_added_entry_changes_no_result_of_another(board):
