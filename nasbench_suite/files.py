@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -51,6 +52,26 @@ def unwritable(path: Path, error: OSError) -> OutputError:
     else:
         cure = "name another folder"
     return OutputError(f"cannot write {path}: {error.strerror or error}: {cure}")
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """Return what JSON can hold: None for a number that is none, lists for tuples and arrays.
+
+    Args:
+        value: numbers, words, and mappings, sequences and arrays of these.
+        digits: to how many digits other numbers are rounded; None: not at all.
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(inner, digits) for key, inner in value.items()}
+    if hasattr(value, "tolist"):  # an array, or a number of numpy
+        return plain(value.tolist(), digits)
+    if isinstance(value, list | tuple):
+        return [plain(inner, digits) for inner in value]
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return value if digits is None else float(f"{value:.{digits}g}")
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

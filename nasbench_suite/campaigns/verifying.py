@@ -30,7 +30,7 @@ from nasbench_suite.core import Arch, DamagedInput, InvalidArchitecture, Invalid
 from nasbench_suite.executors import Inline
 from nasbench_suite.experiments.experiment import Experiment, open_experiment
 from nasbench_suite.experiments.work import outcomes
-from nasbench_suite.files import alone, ask, write_whole
+from nasbench_suite.files import alone, ask, plain, write_whole
 from nasbench_suite.scoring.scatter import pooled
 from nasbench_suite.settings import at_least
 from nasbench_suite.training.jobs import Data, Job, path_of, read, train_one
@@ -361,15 +361,7 @@ def _verdict(
 
 def to_json(found: Verification) -> str:
     """Return a verification as the text of a file; null for what is not a number."""
-    return json.dumps(_plain(asdict(found)), indent=2, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(plain(asdict(found)), indent=2, allow_nan=False) + "\n"
 
 
 def read_verification(path: Path) -> Verification:

@@ -11,9 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from nasbench_suite.files import write_whole
+from nasbench_suite.files import plain, write_whole
 from nasbench_suite.leaderboards.standings import Entry, LeftOut, Standings
 from nasbench_suite.leaderboards.together import Together
 
@@ -60,10 +58,10 @@ def to_json(found: Standings) -> str:
         "together": [_together(one) for one in found.together],
         "left_out": [asdict(one) for one in found.left_out],
     }
-    plain = _plain(content, DIGITS[track.source])
-    for told, entry in zip(plain["entries"], found.entries, strict=True):
+    rounded = plain(content, DIGITS[track.source])
+    for told, entry in zip(rounded["entries"], found.entries, strict=True):
         told["settings"] = dict(entry.about.settings)
-    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(rounded, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(found: Standings) -> str:
@@ -80,8 +78,8 @@ def to_csv(found: Standings) -> str:
                 row += [point.budget, task.axis, task.metric.name]
                 row += [point.mean, point.low, point.high, point.regret, point.place]
                 row += [ranked.rank, ranked.low, ranked.high, ranked.place]
-                plain = _plain(row, digits)
-                table.writerow("" if value is None else value for value in plain)
+                told = plain(row, digits)
+                table.writerow("" if value is None else value for value in told)
     return text.getvalue()
 
 
@@ -156,19 +154,6 @@ def _together(one: Together) -> dict[str, Any]:
         "friedman": one.test._asdict(),
         "wins": one.wins,
     }
-
-
-def _plain(value: Any, digits: int) -> Any:
-    """Return what JSON can hold: None for a number that is none, and so many digits of others."""
-    if isinstance(value, Mapping):
-        return {key: _plain(inner, digits) for key, inner in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist(), digits)
-    if isinstance(value, list | tuple):
-        return [_plain(inner, digits) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
-    return value
 
 
 def _ranks(found: Standings) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from nasbench_suite.experiments.experiment import open_experiment
-from nasbench_suite.files import write_whole
+from nasbench_suite.files import plain, write_whole
 from nasbench_suite.reports.drawings import drawings
 from nasbench_suite.reports.page import render
 from nasbench_suite.reports.tables import csv_tables, latex_tables, to_csv
@@ -60,13 +59,7 @@ def report(folder: Path) -> tuple[Summary, Path | None]:
 
 def scores_json(summary: Summary) -> str:
     """Return the scores as a JSON list, one object a score; null for what is not a number."""
-    rows = [
-        {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in asdict(score).items()
-        }
-        for score in summary.scores
-    ]
+    rows = plain([asdict(score) for score in summary.scores])
     return json.dumps(rows, indent=2, allow_nan=False) + "\n"
 
 
