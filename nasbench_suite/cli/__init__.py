@@ -259,9 +259,8 @@ def _add_leaderboard(verb: _Verb) -> None:
 
 
 def _add_standings(verb: _Verb) -> None:
-    build = verb("build", "leaderboard", "build_standings", "write standings as JSON, CSV and text")
-    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder a track")
-    build.add_argument("--pages", action="store_true", help="and pages for a browser: index.html")
+    build = verb("build", "leaderboard", "build_standings", "write the web site of the leaderboards")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the site")
     text = "rewrite the standings that lie in the tracks' folders"
     update = verb("update", "leaderboard", "update_standings", text)
     update.add_argument(

@@ -14,7 +14,6 @@ import numpy as np
 from nasbench_suite.cli import words
 from nasbench_suite.cli.where import executor_of
 from nasbench_suite.core import InvalidSetting, MissingExtra
-from nasbench_suite.files import write_whole
 from nasbench_suite.leaderboards.checking import Report, check, sample, submissions
 from nasbench_suite.leaderboards.failures import printable
 from nasbench_suite.leaderboards.replaying import replay
@@ -82,24 +81,12 @@ def check_submissions(given: argparse.Namespace) -> None:
 
 
 def build_standings(given: argparse.Namespace) -> None:
-    """Compute standings, and write them to a folder: one of its own for each track."""
-    if given.pages and find_spec("jinja2") is None:
-        raise MissingExtra("--pages", "report")
-    written, boards = [], []
-    for track in _tracks(given):
-        boards.append(build(track))
-        written += write(boards[-1], given.out / track)
-    if given.pages:
-        from nasbench_suite.reports import board
+    """Compute standings, and write the site of the leaderboards: a folder for each track."""
+    if find_spec("jinja2") is None:
+        raise MissingExtra("the site of the leaderboards", "report")
+    from nasbench_suite.reports.site import write_site
 
-        pages = {
-            given.out / one.track.name / board.FRONT: board.render_track(one) for one in boards
-        }
-        pages[given.out / board.FRONT] = board.render_front(boards)
-        for path, page in pages.items():
-            write_whole(path, page)
-            written.append(path)
-    _print_paths(written, given.json)
+    _print_paths(write_site([build(track) for track in _tracks(given)], given.out), given.json)
 
 
 def update_standings(given: argparse.Namespace) -> None:

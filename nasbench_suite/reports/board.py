@@ -1,7 +1,8 @@
-"""The pages of the leaderboards: one for each track and one in front, which load nothing.
+"""What the pages of the leaderboards share: how they are rendered, and their words for numbers.
 
-The templates lie beside this file. Every text of a submission stays text. A page works from a file
-path, and shows its table without a script; the script sorts it.
+Each kind of page has a module of its own: board_front, board_track and board_entry. The templates
+lie beside them and extend board_base.html.j2. Every text of a submission stays text, and a page
+loads nothing: it works from a file path, and shows its tables without a script.
 """
 
 from __future__ import annotations
@@ -10,10 +11,19 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from nasbench_suite.leaderboards.standings import Standings
+from nasbench_suite.leaderboards.results import Task
+from nasbench_suite.leaderboards.standings import Entry, Standings
+from nasbench_suite.leaderboards.together import Ranked
+from nasbench_suite.leaderboards.track import Track
+from nasbench_suite.reports import words
+from nasbench_suite.reports.figures import COLOURS, DASHES
 from nasbench_suite.reports.page import own, templates
 
 FRONT: Final = "index.html"
+SCORING: Final = "scoring.html"
+LEFT_OUT: Final = "left_out.html"
+_TAKEN: Final = (FRONT, "standings.json", "standings.csv", "standings.md")
+"""What the folder of a track holds besides those of its entries."""
 
 
 class Cell(NamedTuple):
@@ -28,39 +38,39 @@ class Cell(NamedTuple):
     """`best`, `tied` or nothing."""
 
 
-def render_track(found: Standings) -> str:
-    """Return the page of a track; the same standings give the same text.
+class Status(NamedTuple):
+    """How far the results of a track can be trusted."""
+
+    word: str
+    text: str
+
+
+_VERIFIED: Final = Status(
+    "verified", "every number is recomputed from the measurements that a table holds"
+)
+_PREDICTED: Final = Status(
+    "predicted", "every number is recomputed, from what a fitted surrogate predicts"
+)
+_PROVISIONAL: Final = Status(
+    "provisional",
+    "every number is recomputed, from what a fitted surrogate predicts; the winners were not "
+    "trained yet",
+)
+
+
+def render(template: str, *, root: str, left_out: int, scripts: Sequence[str] = (), **given: Any) -> str:
+    """Return a page; the same values give the same text.
+
+    Args:
+        template: the name of its file.
+        root: how the page gets to the front page's folder, such as `../`.
+        left_out: how many submissions the page of those names.
+        scripts: the names of the files of its script.
+        given: what the template shows.
 
     Raises:
         ModuleNotFoundError: the extra `report` is not installed.
     """
-    last = found.together[-1].ranked if found.together else ()
-    order = sorted(range(len(found.entries)), key=lambda at: last[at].rank)
-    return _page(
-        "board.html.j2",
-        found=found,
-        shares=[f"{share:.0%}" for share in found.track.checkpoints],
-        rows=[_row(found, at) for at in order],
-        tasks=[_task(found, place, order) for place in range(len(found.tasks))],
-        wins=_wins(found, order),
-    )
-
-
-def render_front(boards: Sequence[Standings]) -> str:
-    """Return the front page: the tracks, and who leads each.
-
-    Raises:
-        ModuleNotFoundError: the extra `report` is not installed.
-    """
-    tracks = []
-    for found in boards:
-        ranked = found.together[-1].ranked if found.together else ()
-        leaders = sorted((one for one in ranked if one.place), key=lambda one: one.rank)
-        tracks.append({"track": found.track, "found": found, "leaders": leaders})
-    return _page("board_front.html.j2", tracks=tracks)
-
-
-def _page(template: str, **given: Any) -> str:
     import markupsafe
 
     # Style and script are the suite's own, and hold no data.
@@ -69,70 +79,87 @@ def _page(template: str, **given: Any) -> str:
         .from_string(own(template))
         .render(
             style=markupsafe.Markup(own("page.css") + own("board.css")),
-            script=markupsafe.Markup(own("board.js")),
+            script=markupsafe.Markup("".join(map(own, scripts))),
+            root=root,
+            left_out=left_out,
             **given,
         )
     )
     return page
 
 
-def _row(found: Standings, at: int) -> dict[str, Any]:
-    """Return an entry's row of the table of ranks."""
-    entry = found.entries[at]
-    scores = [result.score for result in entry.results]
-    return {
-        "about": entry.about,
-        "ranks": [
-            _cell(one.ranked[at].rank, one.ranked[at].low, one.ranked[at].high, ".2f", place)
-            for one in found.together
-            for place in [one.ranked[at].place]
-        ],
-        "evaluations": _cell(sum(score.evaluations for score in scores) / len(scores), spec=",.0f"),
-    }
+def folder_of(entry: Entry) -> str:
+    """Return the folder of an entry's page within that of its track.
+
+    No name of an entry begins with an underscore, so none is another's.
+    """
+    return f"_{entry.folder}" if entry.folder.lower() in _TAKEN else entry.folder
 
 
-def _task(found: Standings, place: int, order: Sequence[int]) -> dict[str, Any]:
-    """Return the table of a benchmark, a row for each entry."""
-    task = found.tasks[place]
-    rows = []
-    for at in order:
-        entry = found.entries[at]
-        result = entry.results[place]
-        points = [_cell(p.mean, p.low, p.high, ".3f", p.place) for p in result.points]
-        regret = _cell(result.points[-1].regret, spec=".3f")
-        seconds = _cell(result.score.simulated_seconds, spec=",.0f")
-        evaluations = _cell(result.score.evaluations, spec=",.0f")
-        cells = [*points, regret, evaluations, seconds]
-        rows.append({"name": entry.about.name, "cells": cells})
+def status(track: Track) -> Status:
+    """Return how far the results of a track can be trusted."""
+    if track.provisional:
+        return _PROVISIONAL
+    return _VERIFIED if track.source == "table" else _PREDICTED
+
+
+def ordered(found: Standings) -> list[int]:
+    """Return the places of entries, the best average rank at the end of the budget first."""
+    if not found.together:
+        return []
+    last = found.together[-1].ranked
+    return sorted(range(len(last)), key=lambda at: last[at].rank)
+
+
+def look(number: int) -> dict[str, Any]:
+    """Return the colour and the dashes of a series; 42 of them differ."""
+    return {"colour": number % COLOURS, "dash": DASHES[number % len(DASHES)]}
+
+
+def decimals(found: Standings, place: int) -> int:
+    """Return how many decimals the results on a benchmark deserve."""
+    spreads = [entry.results[place].score.std for entry in found.entries]
+    return words.decimals(found.tasks[place].metric.unit, spreads)
+
+
+def share(value: float) -> str:
+    """Return a share of the budget."""
+    return words.with_unit(f"{100 * value:g}", "%")
+
+
+def budget(value: float, task: Task) -> str:
+    """Return a budget on the axis of a benchmark."""
     unit = "s" if task.axis == "seconds" else "evaluations"
-    return {
-        "task": task,
-        "budgets": [f"{budget:,.0f} {unit}" for budget in task.budgets],
-        "best": "" if math.isnan(task.optimum) else f"{task.optimum:.3f}",
-        "rows": rows,
-    }
+    return words.with_unit(words.count(value), unit)
 
 
-def _wins(found: Standings, order: Sequence[int]) -> list[dict[str, Any]]:
-    """Return how likely a run of each entry beats one of each other, at the end of the budget."""
-    rows = []
-    for at in order:
-        rates = [float(found.together[-1].wins[at, other]) for other in order]
-        texts = [
-            "" if other == at else f"{rate:.0%}" for other, rate in zip(order, rates, strict=True)
-        ]
-        rows.append({"name": found.entries[at].about.name, "texts": texts})
-    return rows
+def rank(ranked: Ranked) -> Cell:
+    """Return an average rank with its interval."""
+    return cell(ranked.rank, ranked.low, ranked.high, 2, ranked.place)
 
 
-def _cell(
+def gap(ranked: Ranked) -> Cell:
+    """Return the share of the gap that was closed, in percent, with its interval."""
+    values = (100 * value for value in (ranked.gap, ranked.gap_low, ranked.gap_high))
+    return cell(*values, places=1)
+
+
+def cell(
     value: float,
     low: float = math.nan,
     high: float = math.nan,
-    spec: str = ".3f",
+    places: int = 2,
     place: str = "",
 ) -> Cell:
-    if math.isnan(value):
-        return Cell("–", "", "", "")
-    note = "" if math.isnan(low) else f"{low:{spec}} to {high:{spec}}"
-    return Cell(f"{value:{spec}}", note, repr(value), place)
+    """Return a number with its interval; a dash where it is not known."""
+    if not math.isfinite(value):
+        return Cell(words.DASH, "", "", "")
+    note = "" if math.isnan(low) else words.interval(low, high, places)
+    return Cell(words.number(value, places), note, f"{value:.10g}", place)
+
+
+def counted(value: float) -> Cell:
+    """Return the mean of a number of things."""
+    if not math.isfinite(value):
+        return cell(math.nan)
+    return Cell(words.count(value), "", f"{value:.10g}", "")
