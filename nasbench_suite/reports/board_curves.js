@@ -9,7 +9,7 @@
   const box = by("plot");
   // Which entry has which look: the first that is free, and it keeps it while it is chosen.
   const slots = [];
-  let task = 0, scale = "value", at = 1000;
+  let task = 0, scale = "value", at = 1000, drawn = [1, 1], reader = () => {};
 
   const node = (name, attributes, parent, text) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -85,7 +85,7 @@
   // The part of the values worth seeing: the first trials can be terrible, and would press all
   // that matters into a line.
   function range(curves, one) {
-    const early = one.grid[one.grid.length - 1] * 0.04;
+    const early = scale === "regret" ? 0 : worth(one);
     const points = curves.flat().filter(Boolean);
     const late = points.filter(point => point.x >= early);
     if (!late.length) return null;
@@ -130,6 +130,18 @@
     return found;
   }
 
+  // From where on all values are shown: the first part of the budget that entries are ranked at.
+  const worth = one => Math.min(one.budgets[0], one.grid.at(-1) / 10);
+
+  // The part of the budget that is drawn: from where the first curve comes into the panel. On a
+  // logarithmic axis of values the first trials need no cut.
+  function reach(one, curves, extent) {
+    if (scale === "regret" || !extent) return [one.grid[0], one.grid.at(-1)];
+    const inside = one.grid.findIndex((x, i) => x >= worth(one)
+      || curves.some(points => points[i] && points[i].y >= extent[0] && points[i].y <= extent[1]));
+    return [one.grid[Math.max(0, inside - 1)], one.grid.at(-1)];
+  }
+
   const short = name => name.length > 24 ? `${name.slice(0, 23)}…` : name;
 
   function draw() {
@@ -145,6 +157,7 @@
         + `${titled(one)} against ${one.axis}; the table below has their values at a budget.`
       : "No entry is chosen.");
     const extent = range(shown.map(({ points }) => points), one);
+    drawn = reach(one, shown.map(({ points }) => points), extent);
     if (!extent) {
       node("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, svg,
         shown.length ? "At no point of the budget every run has a result." : "Choose entries in the table above, or add one.");
@@ -157,8 +170,8 @@
     const label = value => log ? String(Number(value.toPrecision(2))) : number(value, steps.decimals);
     const left = 30 + 7 * Math.max(...marks.map(value => label(value).length), 2);
     const names = wide ? Math.max(0, ...shown.map(({ entry }) => short(ENTRIES[entry].name).length)) : 0;
-    const right = wide ? 30 + 7.3 * names : 14, top = 26, bottom = 46;
-    const start = one.grid[0], end = one.grid.at(-1);
+    const right = wide ? 30 + 7.3 * names : 24, top = 26, bottom = 46;
+    const [start, end] = drawn;
     const lx = Math.log(start), span = Math.log(end) - lx || 1;
     const X = value => left + (width - left - right) * (Math.log(value) - lx) / span;
     const Y = log
@@ -246,7 +259,7 @@
     });
   }
 
-  let reader = () => {};
+  
   // Of the points that a curve is drawn through the last one not beyond a budget.
   function place(value, one) {
     let found = 0;
@@ -257,7 +270,7 @@
 
   function read() {
     const one = TASKS[task];
-    const [start, end] = [one.grid[0], one.grid.at(-1)];
+    const [start, end] = drawn;
     const value = one.grid[place(start * (end / start) ** (at / 1000), one)];
     const shown = chosen();
     by("at").setAttribute("aria-valuetext", budget(value, one));
@@ -330,8 +343,9 @@
     const one = TASKS[task];
     const what = scale === "regret" ? `Regret of ${one.metric}, how far its mean falls short of the best there is,` : `Mean ${one.metric}`;
     by("caption").textContent = `${what} on ${one.name} as the budget is spent, and its 95 % interval. `
-      + "A curve begins where every run has a result; of the first trials, which can be terrible, the panel leaves out what would press the rest into a line. "
-      + "Both the axis and the upright lines at parts of the budget are logarithmic in the budget.";
+      + (scale === "regret" ? "A curve begins where every run has a result. "
+        : `The first trials, which can be terrible, lie outside the panel, which has all from ${SHARES[0]} of the budget on. `)
+      + "The axis of the budget is logarithmic; dotted lines mark the parts of it at which entries are ranked.";
   }
 
   function choose(entry, on) {
@@ -408,5 +422,8 @@
   }).observe(box);
   refresh();
   detail();
+  // Where there is little room, what a table is sorted by is in sight at first.
+  const sorted = document.querySelector("#entries th[aria-sort]"), around = sorted.closest(".scroll");
+  around.scrollLeft += Math.max(0, sorted.getBoundingClientRect().right - around.getBoundingClientRect().right);
   if (told) by("curves").scrollIntoView();
 })();

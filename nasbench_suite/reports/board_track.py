@@ -126,9 +126,14 @@ def _test(found: Standings) -> str:
     f = "∞" if math.isinf(test.f) else words.number(test.f, 2)
     return (
         f"Over {len(found.tasks)} benchmarks entries {verdict} when the budget is spent: Friedman’s "
-        f"χ² = {words.number(test.statistic, 2)} ({words.chance(test.p)}), "
-        f"Iman and Davenport’s F = {f} ({words.chance(test.f_p)})."
+        f"χ²\xa0=\xa0{words.number(test.statistic, 2)} ({_kept(words.chance(test.p))}), "
+        f"Iman and Davenport’s F\xa0=\xa0{f} ({_kept(words.chance(test.f_p))})."
     )
+
+
+def _kept(text: str) -> str:
+    """Return a text that no break of line parts."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _wins(found: Standings, order: Sequence[int]) -> list[dict[str, Any]]:
