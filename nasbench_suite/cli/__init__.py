@@ -259,7 +259,7 @@ def _add_leaderboard(verb: _Verb) -> None:
 
 
 def _add_standings(verb: _Verb) -> None:
-    build = verb("build", "leaderboard", "build_standings", "write the web site of the leaderboards")
+    build = verb("build", "leaderboard", "build_standings", "write the site of the leaderboards")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="of the site")
     text = "rewrite the standings that lie in the tracks' folders"
     update = verb("update", "leaderboard", "update_standings", text)

@@ -58,7 +58,9 @@ _PROVISIONAL: Final = Status(
 )
 
 
-def render(template: str, *, root: str, left_out: int, scripts: Sequence[str] = (), **given: Any) -> str:
+def render(
+    template: str, *, root: str, left_out: int, scripts: Sequence[str] = (), **given: Any
+) -> str:
     """Return a page; the same values give the same text.
 
     Args:
@@ -140,8 +142,7 @@ def rank(ranked: Ranked) -> Cell:
 
 def gap(ranked: Ranked) -> Cell:
     """Return the share of the gap that was closed, in percent, with its interval."""
-    values = (100 * value for value in (ranked.gap, ranked.gap_low, ranked.gap_high))
-    return cell(*values, places=1)
+    return cell(100 * ranked.gap, 100 * ranked.gap_low, 100 * ranked.gap_high, 1)
 
 
 def cell(

@@ -27,12 +27,12 @@
     : value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
       .replace("-", "−");
   const budget = (value, one) => `${number(value, Number.isInteger(value) || value >= 100 ? 0 : 1)} ${one.unit}`;
-  const interval = (mean, half, decimals) => half === null ? "–"
-    : `${number(mean - half, decimals)} to ${number(mean + half, decimals)}`;
+  const interval = (low, high, decimals) => low === null ? "–"
+    : `${number(low, decimals)} to ${number(high, decimals)}`;
   const chosen = () => slots.flatMap((entry, slot) => entry === null ? [] : [{ entry, slot }]);
   const look = slot => ({ colour: slot % COLOURS, dash: DASHES[slot % DASHES.length] });
-  const titled = one => scale === "regret"
-    ? `regret of ${one.metric}` : `${one.metric}${one.metricUnit ? ` (${one.metricUnit})` : ""}`;
+  const titled = one => (scale === "regret" ? "regret of " : "") + one.metric
+    + (one.metricUnit ? ` (${one.metricUnit})` : "");
 
   function paint(line, slot) {
     line.setAttribute("class", slot < 0 ? "" : `c${look(slot).colour}`);
@@ -288,7 +288,7 @@
       const link = tag("a", { href: `${ENTRIES[entry].folder}/index.html`, textContent: ENTRIES[entry].name });
       const drop = tag("button", { type: "button", className: "drop", textContent: "×", ariaLabel: `remove ${ENTRIES[entry].name}` });
       drop.addEventListener("click", () => choose(entry, false));
-      const cells = [number(mean[i], one.decimals), mean[i] === null ? "–" : interval(mean[i], half[i], one.decimals)];
+      const cells = [number(mean[i], one.decimals), half[i] === null ? "–" : interval(mean[i] - half[i], mean[i] + half[i], one.decimals)];
       if (one.optimum !== null) cells.push(mean[i] === null ? "–" : number(regret(one, mean[i]), one.decimals));
       const row = tag("tr", {}, tag("th", { scope: "row" }, swatch(slot), link),
         ...cells.map(text => tag("td", { className: "n", textContent: text })), tag("td", {}, drop));
@@ -326,8 +326,8 @@
       const { points, evaluations, seconds } = ENTRIES[entry].results[task];
       const name = tag("th", { scope: "row" }, tag("a", { href: `${ENTRIES[entry].folder}/index.html`, textContent: ENTRIES[entry].name }));
       name.dataset.key = ENTRIES[entry].name.toLowerCase();
-      const cells = points.map(([mean, half, place]) => cell(mean, number(mean, one.decimals),
-        mean === null || half === null ? "" : interval(mean, half, one.decimals), place));
+      const cells = points.map(([mean, low, high, place]) => cell(mean, number(mean, one.decimals),
+        low === null ? "" : interval(low, high, one.decimals), place));
       if (one.optimum !== null) {
         const last = points.at(-1)[0];
         const short = last === null ? null : regret(one, last);

@@ -1,6 +1,6 @@
 """What the script of a track's page draws and tabulates: numbers of the standings, as plain data.
 
-Student's interval lies evenly about its mean, so half of its length is all there is to tell of it.
+Student's interval lies evenly about its mean, so of a curve's half of its length is told.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from nasbench_suite.leaderboards.standing_files import DIGITS
 from nasbench_suite.leaderboards.standings import Result, Standings
 from nasbench_suite.reports import board, words
 
@@ -18,6 +19,8 @@ NUMBERS: Final = 100_000
 """How many numbers all curves of a page may have together: it is to stay small."""
 _BEST: Final = 4
 """How many entries are drawn at first, besides random search."""
+_DIGITS: Final = 8
+"""With how many digits, at most, the numbers of tables are told."""
 _RANDOM: Final = "random_search"
 
 
@@ -30,6 +33,7 @@ def curves(found: Standings, order: Sequence[int]) -> dict[str, Any]:
     """
     entries, tasks = len(found.entries), len(found.tasks)
     most = max(2, NUMBERS // (2 * entries * tasks))
+    digits = min(_DIGITS, DIGITS[found.track.source])
     kept = [_kept(len(found.entries[0].results[place].curve.grid), most) for place in range(tasks)]
     return {
         "tasks": [_task(found, place, kept[place]) for place in range(tasks)],
@@ -39,7 +43,8 @@ def curves(found: Standings, order: Sequence[int]) -> dict[str, Any]:
                 "name": entry.about.name,
                 "folder": board.folder_of(entry),
                 "results": [
-                    _result(result, part) for result, part in zip(entry.results, kept, strict=True)
+                    _result(result, part, digits)
+                    for result, part in zip(entry.results, kept, strict=True)
                 ],
             }
             for entry in found.entries
@@ -81,14 +86,14 @@ def _task(found: Standings, place: int, kept: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _result(result: Result, kept: Sequence[int]) -> dict[str, Any]:
+def _result(result: Result, kept: Sequence[int], digits: int) -> dict[str, Any]:
     curve, score = result.curve, result.score
     half = (curve.high - curve.low) / 2
     return {
         "mean": [_plain(value) for value in curve.mean[kept].tolist()],
-        "half": [_plain(value, 3) for value in half[kept].tolist()],
+        "half": [_plain(value, 4) for value in half[kept].tolist()],
         "points": [
-            [_plain(point.mean), _plain((point.high - point.low) / 2, 3), point.place]
+            [*(_plain(v, digits) for v in (point.mean, point.low, point.high)), point.place]
             for point in result.points
         ],
         "evaluations": _plain(score.evaluations),

@@ -119,7 +119,7 @@ def _file(about: Description) -> str:
 
 
 def _value(value: Any) -> str:
-    """Return a setting as the command takes it: a word, or JSON where a word would be read as it."""
+    """Return a setting as the command takes it: JSON, or a word that is none."""
     if isinstance(value, str):
         try:
             json.loads(value)

@@ -47,7 +47,7 @@ def diagram(found: Standings, order: Sequence[int]) -> dict[str, Any]:
             }
         )
     step = math.ceil((worst - 1) / _TICKS)
-    ticks = [rank for rank in range(1, worst + 1, step)]
+    ticks = range(1, worst + 1, step)
     difference = last.difference
     return {
         "rows": rows,

@@ -84,10 +84,10 @@ def _row(found: Standings, at: int) -> dict[str, Any]:
 
 def _spaces(found: Standings) -> list[tuple[str, list[tuple[int, str]]]]:
     """Return the benchmarks by space: of each its place and its task."""
-    split = [(place, *part.benchmark.split("/", 1)) for place, part in enumerate(found.track.parts)]
+    split = [part.benchmark.partition("/") for part in found.track.parts]
     return [
-        (space, [(place, task) for place, _, task in some])
-        for space, some in groupby(split, key=lambda one: one[1])
+        (space, [(place, split[place][2]) for place in places])
+        for space, places in groupby(range(len(split)), key=lambda place: split[place][0])
     ]
 
 
@@ -125,8 +125,8 @@ def _test(found: Standings) -> str:
     verdict = "differ" if test.f_p < 0.05 else "are not told apart"
     f = "∞" if math.isinf(test.f) else words.number(test.f, 2)
     return (
-        f"Over {len(found.tasks)} benchmarks entries {verdict} when the budget is spent: Friedman’s "
-        f"χ²\xa0=\xa0{words.number(test.statistic, 2)} ({_kept(words.chance(test.p))}), "
+        f"Over {len(found.tasks)} benchmarks entries {verdict} when the budget is spent: "
+        f"Friedman’s χ²\xa0=\xa0{words.number(test.statistic, 2)} ({_kept(words.chance(test.p))}), "
         f"Iman and Davenport’s F\xa0=\xa0{f} ({_kept(words.chance(test.f_p))})."
     )
 
@@ -147,9 +147,7 @@ def _wins(found: Standings, order: Sequence[int]) -> list[dict[str, Any]]:
             told = {"text": f"{rate:.2f}", "share": f"{rate:.3f}", "side": side}
             cells.append(None if other == at else told)
         entry = found.entries[at]
-        rows.append(
-            {"name": entry.about.name, "folder": board.folder_of(entry), "cells": cells}
-        )
+        rows.append({"name": entry.about.name, "folder": board.folder_of(entry), "cells": cells})
     return rows
 
 

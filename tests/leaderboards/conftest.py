@@ -26,6 +26,7 @@ checkpoints = [0.5, 1.0]
 rules = ["None."]
 """
 TASKS = ("nasbench201/cifar10", "nasbench201/cifar100")
+ENTRIES = ("local_search", "random_search", "regularized_evolution")
 SAID = {"author": "A. Author", "code": "https://example.org/a"}
 
 
@@ -121,3 +122,33 @@ def folder(submitted: Callable[[str], Path], tmp_path: Path) -> Callable[[str], 
         return Folder(place)
 
     return copied
+
+
+@pytest.fixture(scope="session")
+def made(tracks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three submissions to each small track, with the runs they are made of."""
+    home = tmp_path_factory.mktemp("three")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASBENCH_DATA", str(tracks))
+        for track in ("small", "crew"):
+            for name in ENTRIES:
+                assert submit(track, name, out=home / track / name, **SAID).ok
+    return home
+
+
+@pytest.fixture
+def board(
+    made: Path, tracks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """What puts entries on the board of a track, and returns where they then lie."""
+    home = tmp_path / "data"
+    shutil.copytree(tracks, home)
+    monkeypatch.setenv("NASBENCH_DATA", str(home))
+
+    def put(track: str, *entries: str) -> Path:
+        place = home / "leaderboards" / track / "submissions"
+        for name in entries:
+            shutil.copytree(made / track / name, place / name)
+        return place
+
+    return put

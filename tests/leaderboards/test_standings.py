@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import shutil
 
 import numpy as np
 import pytest
@@ -14,42 +13,13 @@ from nasbench_suite.experiments.experiment import open_experiment
 from nasbench_suite.leaderboards import standings
 from nasbench_suite.leaderboards.standing_files import to_csv, to_json, to_markdown
 from nasbench_suite.leaderboards.standings import build
-from nasbench_suite.leaderboards.submitting import runs_of, submit
+from nasbench_suite.leaderboards.submitting import runs_of
 from nasbench_suite.scoring.intervals import mean_interval
 from nasbench_suite.scoring.ranks import ranks
 from nasbench_suite.scoring.scores import steps, values_at
 
-SAID = {"author": "A. Author", "code": "https://example.org/a"}
 ENTRIES = ("local_search", "random_search", "regularized_evolution")
 TASKS = ("nasbench201/cifar10", "nasbench201/cifar100")
-
-
-@pytest.fixture(scope="session")
-def made(tracks, tmp_path_factory):
-    """Three submissions to each small track, with the runs they are made of."""
-    home = tmp_path_factory.mktemp("three")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NASBENCH_DATA", str(tracks))
-        for track in ("small", "crew"):
-            for name in ENTRIES:
-                assert submit(track, name, out=home / track / name, **SAID).ok
-    return home
-
-
-@pytest.fixture
-def board(made, tracks, tmp_path, monkeypatch):
-    """What puts entries on the board of a track, and returns where they then lie."""
-    home = tmp_path / "data"
-    shutil.copytree(tracks, home)
-    monkeypatch.setenv("NASBENCH_DATA", str(home))
-
-    def put(track, *entries):
-        place = home / "leaderboards" / track / "submissions"
-        for name in entries:
-            shutil.copytree(made / track / name, place / name)
-        return place
-
-    return put
 
 
 def direct(made, track, entry, task, axis, budgets):
@@ -241,8 +211,9 @@ def test_the_command_line(board, nasbench, tmp_path):
     done = nasbench("leaderboard", "build", "--track", "small", "--out", tmp_path / "site")
     assert done.code == 0, done.err
     written = tmp_path / "site" / "small"
-    names = {path.name for path in written.iterdir()}
-    assert names == {"standings.json", "standings.csv", "standings.md"}
+    assert {"standings.json", "standings.csv", "standings.md"} <= {
+        path.name for path in written.iterdir()
+    }
     on = ("--track", "small", "--track", "crew")
     assert nasbench("leaderboard", "update", "--check", *on).code == 2
     assert not (place.parent / "standings.json").exists()
@@ -256,25 +227,3 @@ def test_the_command_line(board, nasbench, tmp_path):
     names = sorted(path.rpartition("/")[2] for path in done.json["stale"])
     assert names == ["standings.json", "standings.md"]
     assert nasbench("leaderboard", "build", "--track", "no", "--out", tmp_path / "x").code == 2
-
-
-def test_pages_are_static_and_show_texts_as_texts(board, opened, nasbench, tmp_path):
-    place = board("small", *ENTRIES)
-    (place / "<img src=x>").mkdir()
-    opened(place / "random_search").change("A. Author", "'A' & \\\"B\\\" {{ 1 }}")
-    out = tmp_path / "site"
-    done = nasbench("leaderboard", "build", "--track", "small", "--pages", "--out", out)
-    assert done.code == 0, done.err
-    pages = [out / "index.html", out / "small" / "index.html"]
-    front, page = (path.read_text() for path in pages)
-    assert "small/index.html" in front
-    assert "&lt;img src=x&gt;" in page
-    assert "<img" not in page
-    assert "&#39;A&#39; &amp; &#34;B&#34; {{ 1 }}" in page
-    for text in (front, page):
-        assert "default-src 'none'" in text
-        assert "src=" not in text.replace("&lt;img src=x&gt;", "")
-    rank = build("small").together[-1].ranked[0].rank
-    assert f'data-key="{rank!r}"' in page
-    nasbench("leaderboard", "build", "--track", "small", "--pages", "--out", out)
-    assert [front, page] == [path.read_text() for path in pages]
