@@ -34,7 +34,7 @@ def render_track(found: Standings, left_out: int) -> str:
         "board_track.html.j2",
         root="../",
         left_out=left_out,
-        scripts=("board.js", "board_curves.js") if order else (),
+        scripts=("board.js", "board_axes.js", "board_curves.js") if order else (),
         found=found,
         track=found.track,
         status=board.status(found.track),
