@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(verb)
     _add_measure(verb)
     _add_leaderboard(verb)
-    text = "compute who stands where on the tracks"
+    text = "compute and show who stands where on the tracks"
     board = verbs.add_parser("leaderboard", help=text, description=_sentence(text))
     _add_standings(_verbs(board.add_subparsers(required=True, metavar="VERB")))
     text = "judge learned predictors of a metric"
@@ -266,7 +266,12 @@ def _add_standings(verb: _Verb) -> None:
     update.add_argument(
         "--check", action="store_true", help="write nothing; exit with 2 where they would change"
     )
-    for sub in (build, update):
+    serve = verb("serve", "serving", "serve", "build the pages and show them on this machine")
+    serve.add_argument("--out", type=Path, metavar="DIR", help="default: a temporary folder")
+    serve.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="0: any that is free (8000)"
+    )
+    for sub in (build, update, serve):
         sub.add_argument(
             "--track", action="append", metavar="T", help="only this; may be repeated (all)"
         )

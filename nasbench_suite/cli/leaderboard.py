@@ -82,11 +82,21 @@ def check_submissions(given: argparse.Namespace) -> None:
 
 def build_standings(given: argparse.Namespace) -> None:
     """Compute standings, and write the site of the leaderboards: a folder for each track."""
+    _print_paths(make_site(given, given.out), given.json)
+
+
+def make_site(given: argparse.Namespace, out: Path) -> list[Path]:
+    """Compute standings, write their site to a folder, and return what was written.
+
+    Raises:
+        MissingExtra: pages need a package that is not installed.
+        OutputError: the folder cannot be written.
+    """
     if find_spec("jinja2") is None:
         raise MissingExtra("the site of the leaderboards", "report")
     from nasbench_suite.reports.site import write_site
 
-    _print_paths(write_site([build(track) for track in _tracks(given)], given.out), given.json)
+    return write_site([build(track) for track in _tracks(given)], out)
 
 
 def update_standings(given: argparse.Namespace) -> None:
