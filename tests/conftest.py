@@ -40,6 +40,13 @@ def tfrecords() -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "tables" / "tfrecords.py")))
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; a module has its own, since its loop would be in the way of other tests."""
+    with runpy.run_path(str(ROOT / "tests" / "browsing.py"))["chromium"]() as launched:
+        yield launched
+
+
 SMALL_RECIPE = """
 name = "small"
 version = "1"

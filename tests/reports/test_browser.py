@@ -1,9 +1,9 @@
 """The page as a browser shows it: nothing fails, nothing overflows, no text lies on another."""
 
 import json
-import os
-import shutil
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,14 +17,9 @@ from nasbench_suite.reports.surrogate import write_surrogate
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+BROWSING = runpy.run_path(str(Path(__file__).parents[1] / "browsing.py"))
+opened, wait_until = BROWSING["opened"], BROWSING["wait_until"]
+requests, violations = BROWSING["requests"], BROWSING["violations"]
 
 # Boxes of all texts that are shown, with what they say; lines of a paragraph count apart.
 TEXTS = """
@@ -47,27 +42,6 @@ TEXTS = """
   return found;
 }
 """
-
-
-def unavailable(why):
-    if os.environ.get("NASBENCH_REQUIRE_BROWSER") == "1":
-        pytest.fail(why)
-    pytest.skip(why)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = os.environ.get("NASBENCH_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        unavailable("no Chromium: install it, or set NASBENCH_CHROMIUM to its path")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unavailable("playwright is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -93,34 +67,6 @@ def pages(make, thirteen, ten, tmp_path_factory):
     path.write_text(render(ten), encoding="utf-8")
     found["ten tasks"] = path, {"strategies": 13, "seeds": 3}
     return found
-
-
-def opened(browser, path, width, scheme="light"):
-    """The page, and a list that gathers what goes wrong in it."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    wrong = []
-    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda request: wrong.append(request.url))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-
-    def requested(request):
-        if not request.url.startswith(("file:", "data:", "blob:")):
-            wrong.append(request.url)
-
-    page.on("request", requested)
-    page.goto(path.as_uri())
-    wait_until(page, "() => [...document.querySelectorAll('.plot')].every(p => p._fullLayout)")
-    return page, wrong
-
-
-def wait_until(page, condition, seconds=20):
-    """Wait for a condition; playwright's own way needs what the page's policy forbids."""
-    for _ in range(seconds * 20):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"after {seconds} s it is not so: {condition}")
 
 
 def overlaps(boxes):
@@ -175,6 +121,28 @@ def test_page(browser, pages, name, width, scheme):
     assert names == (strategies + 1 if diagram else 0)
     assert wrong == []
     page.close()
+
+
+WAYS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+"""Of looking at a page."""
+
+
+# Large pages take axe long.
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [*(("epochs", *way) for way in WAYS), ("thirteen", *WAYS[0]), ("thirteen", *WAYS[3])],
+)
+def test_everybody_can_use_the_page(browser, pages, name, width, scheme):
+    page, _ = opened(browser, pages[name][0], width, scheme)
+    assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["one", "thirteen"])
+def test_page_asks_for_nothing_from_elsewhere(browser, pages, name):
+    asked = requests(browser, pages[name][0])
+    assert asked
+    assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.parametrize("name", ["thirteen", "tasks", "epochs"])
@@ -374,6 +342,21 @@ def test_surrogate(browser, surrogates, name, width, scheme):
     assert number.evaluate("e => getComputedStyle(e).fill") == ink
     assert wrong == []
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"), [*(("two", *way) for way in WAYS), ("thirty", *WAYS[3])]
+)
+def test_everybody_can_use_the_page_of_a_surrogate(browser, surrogates, name, width, scheme):
+    page, _ = opened(browser, surrogates[name][0], width, scheme)
+    assert violations(page) == []
+    page.close()
+
+
+def test_page_of_a_surrogate_asks_for_nothing_from_elsewhere(browser, surrogates):
+    asked = requests(browser, surrogates["two"][0])
+    assert asked
+    assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.parametrize("name", ["two", "thirty"])
