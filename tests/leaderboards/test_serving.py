@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from urllib.parse import urljoin
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -151,11 +154,9 @@ def started(data, temporary, *more):
 
 
 def get(address):
-    connection = http.client.HTTPConnection(address.split("/")[2], timeout=10)
-    connection.request("GET", "/small/")
-    data = connection.getresponse().read().decode()
-    connection.close()
-    return data
+    # No proxy knows this machine.
+    with build_opener(ProxyHandler({})).open(address, timeout=10) as answer:
+        return answer.headers.get_content_type(), answer.read()
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_it_ends_cleanly_and_leaves_nothing(board, tmp_path, end):
     with started(board, temporary) as (process, line):
         address, _, told = line.partition(" ")
         assert told == "shows the leaderboards; Ctrl-C ends it\n"
-        assert "regularized_evolution" in get(address)
+        assert b"regularized_evolution" in get(f"{address}small/")[1]
         (folder,) = temporary.iterdir()
         assert (folder / "index.html").is_file()
         process.send_signal(end)
@@ -187,7 +188,20 @@ def test_it_ends_cleanly_and_leaves_nothing(board, tmp_path, end):
 def test_a_folder_that_was_named_stays(board, tmp_path):
     out = tmp_path / "site"
     with started(board, tmp_path, "--out", str(out), "--json") as (process, line):
-        assert "regularized_evolution" in get(json.loads(line)["address"])
+        address = json.loads(line)["address"]
+        # Whatever a page leads to is shown.
+        ahead, types = [address], {}
+        while ahead:
+            here = ahead.pop()
+            types[here], data = get(here)
+            if types[here] == "text/html":
+                links = re.findall(r'<a [^>]*?href="([^"#]+)', data.decode())
+                there = {urljoin(here, link) for link in links}
+                ahead += [one for one in there if one.startswith(address) and one not in types]
+        entry = f"{address}small/regularized_evolution/"
+        assert types[f"{entry}index.html"] == "text/html"
+        assert types[f"{entry}submission.toml"] == "text/plain"
+        assert types[f"{entry}nasbench201-cifar10.jsonl.gz"] == "application/gzip"
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
