@@ -158,7 +158,9 @@ def test_values_are_read_at_any_budget_from_the_keyboard(shown):
 
 def test_no_page_is_wider_than_its_window(shown, site):
     # One entry is as wide as another.
-    for path in sorted({*site.glob("*.html"), *site.glob("*/index.html"), *site.glob("*/l*/*.html")}):
+    for path in sorted(
+        {*site.glob("*.html"), *site.glob("*/index.html"), *site.glob("*/l*/*.html")}
+    ):
         page = shown(path.relative_to(site).as_posix())
         for width in (1280, 768, 360):
             page.set_viewport_size({"width": width, "height": 900})
