@@ -96,7 +96,7 @@ def make_site(given: argparse.Namespace, out: Path) -> list[Path]:
         raise MissingExtra("the site of the leaderboards", "report")
     from nasbench_suite.reports.site import write_site
 
-    return write_site([build(track) for track in _tracks(given)], out)
+    return write_site([build(track, out / _KEPT) for track in _tracks(given)], out)
 
 
 def update_standings(given: argparse.Namespace) -> None:

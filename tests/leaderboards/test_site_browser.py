@@ -1,8 +1,5 @@
 """The pages of the leaderboards as a browser shows them: sorted, filtered, and drawn."""
 
-import os
-import shutil
-
 import pytest
 
 from nasbench_suite.leaderboards.standings import build
@@ -11,29 +8,7 @@ from nasbench_suite.reports.site import write_site
 pytestmark = pytest.mark.browser
 
 ENTRIES = ("local_search", "random_search", "regularized_evolution")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 LINES = "() => [...document.querySelectorAll('#plot .line')].map(e => e.dataset.entry)"
-
-
-def unavailable(why):
-    if os.environ.get("NASBENCH_REQUIRE_BROWSER") == "1":
-        pytest.fail(why)
-    pytest.skip(why)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = os.environ.get("NASBENCH_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        unavailable("no Chromium: install it, or set NASBENCH_CHROMIUM to its path")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unavailable("playwright is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -47,12 +22,12 @@ def site(board, tmp_path, opened):
 
 
 @pytest.fixture
-def shown(chromium, site):
+def shown(browser, site):
     """What opens a page of the site; nothing may go wrong in it, and nothing be loaded."""
     wrong, pages = [], []
 
     def open_page(name, width=1280, script=True):
-        context = chromium.new_context(
+        context = browser.new_context(
             viewport={"width": width, "height": 900}, java_script_enabled=script
         )
         page = context.new_page()
