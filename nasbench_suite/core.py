@@ -142,6 +142,8 @@ def shown(value: object) -> str:
         text = repr(value)
     except ValueError:  # Python refuses to write whole numbers of thousands of digits
         return "a number of thousands of digits"
+    except RecursionError:
+        return "something nested too deeply"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

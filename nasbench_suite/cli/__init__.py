@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ _STRATEGY: Final = "names such as local_search, or a file of your own as ./mine.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 2 for wrong input."""
     given = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may have letters that a terminal lacks
+            stream.reconfigure(errors="backslashreplace")
     try:
         module, name = given.verb
         getattr(importlib.import_module(f"nasbench_suite.cli.{module}"), name)(given)

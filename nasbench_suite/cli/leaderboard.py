@@ -21,6 +21,7 @@ from nasbench_suite.leaderboards.standing_files import COMMITTED, stale, write
 from nasbench_suite.leaderboards.standings import build
 from nasbench_suite.leaderboards.submitting import runs_of, submit
 from nasbench_suite.leaderboards.track import names
+from nasbench_suite.settings import at_least
 
 _WRONG = 2
 _KEPT = ".kept"
@@ -48,12 +49,14 @@ def submit_strategy(given: argparse.Namespace) -> None:
         assert report.about is not None
         place = f"leaderboards/{report.about.track.name}/submissions/{report.about.name}"
         print(f"the folder is ready: put it at {place} and open a pull request")
-        print(f"its runs lie in {runs_of(given.out)}, which is no part of it")
+        print(f"its runs lie in {printable(str(runs_of(given.out)))}, which is no part of it")
 
 
 def check_submissions(given: argparse.Namespace) -> None:
     """Check submissions, and exit with 2 if one is at fault."""
     folders: list[Path] = list(given.folders)
+    at_least("--seed", given.seed, 0)
+    at_least("--sample", given.sample or 0, 0)
     if given.all or given.sample is not None:
         known = {
             name: folder
@@ -77,6 +80,8 @@ def check_submissions(given: argparse.Namespace) -> None:
             ]
     else:
         raise InvalidSetting("--replay runs one strategy: name the folder of one submission")
+    if given.all and not reports and not given.json:
+        print("no submissions lie in the tracks")
     _print(reports, given.json, many=len(folders) != 1)
 
 

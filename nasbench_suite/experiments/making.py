@@ -141,7 +141,8 @@ def failures(failed: Sequence[Outcome[Task, Any]], total: int) -> FailedRuns:
     for outcome in failed:
         alike.setdefault((outcome.task.strategy, str(outcome.fault)), []).append(outcome.task)
     return FailedRuns(
-        f"{len(failed):,} of {total:,} runs failed, and the others are kept: "
+        f"{len(failed):,} of {total:,} runs failed"
+        f"{', and the others are kept' if len(failed) < total else ''}: "
         + some(
             f"{first}{f' and {len(more):,} more of its runs' if more else ''}: {reason}"
             for (_, reason), (first, *more) in alike.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from nasbench_suite.leaderboards.failures import Failure, Refused
 from nasbench_suite.leaderboards.lines import Line
 from nasbench_suite.leaderboards.recomputing import Answers, Judge
 from nasbench_suite.leaderboards.track import SUBMISSIONS, Part, Track, names
+
+_FEW: Final = 10
+"""How many unknown files of a folder are named."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,10 @@ def _runs(folder: Path, about: Description, part: Part) -> list[Numbered]:
     """
     benchmark = about.track.load(part)
     judge = Judge(about.track, part, benchmark, about.protocol)
-    text = reading.text_of(reading.unpacked(reading.read_plain(folder / part.file)))
+    data = reading.unpacked(reading.read_plain(folder / part.file))
     found: list[Numbered] = []
-    # Only these end a line; `str.splitlines` knows more.
-    for at, words in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
-        if not words.strip():
-            continue
+    for at, words in reading.lines_of(data, about.track.seeds):
         try:
-            _check_length(words)
             line = lines.parse(words, benchmark.metrics)
             _check_seed(line.seed, len(found), about.track)
             answers = judge.check(line)
@@ -144,17 +143,6 @@ def sample(rng: np.random.Generator, count: int, known: dict[str, Path]) -> list
     return [folders[place] for place in sorted(drawn.tolist())]
 
 
-def _check_length(words: str) -> None:
-    """See that a line is no longer than any run needs.
-
-    Raises:
-        Refused: it is.
-    """
-    if len(words) > reading.LINE:
-        message = f"the line has more than {reading.LINE:,} letters"
-        raise Refused("file_too_large", message, "write one run a line, and nothing else")
-
-
 def _check_seed(seed: int, place: int, track: Track) -> None:
     """See that the run at a place is that of the seed of the same number.
 
@@ -179,12 +167,19 @@ def _nearer(refused: Refused, folder: Path, present: list[str]) -> Refused:
         refused.message = f"{folder} is the folder of a comparison, and no submission"
         refused.cure = "make one with `nasbench submit TRACK --strategy … --out DIR`"
         return refused
-    inner = [name for name in present if (folder / name / FILE).is_file()]
+    inner = [name for name in present if _holds_one(folder / name)]
     refused.message = f"{folder} holds no {FILE}"
     refused.cure = (
         f"name {folder / inner[0]}" if inner else f"name the folder of a submission, with {FILE}"
     )
     return refused
+
+
+def _holds_one(folder: Path) -> bool:
+    try:
+        return FILE in reading.listed(folder)
+    except Refused:
+        return False
 
 
 def _place(folder: Path, about: Description) -> Iterator[Failure]:
@@ -212,10 +207,14 @@ def _files(folder: Path, about: Description, present: list[str]) -> Iterator[Fai
     for name in sorted(wanted - set(present)):
         cure = "submit again with the same command, which makes what is missing"
         yield Refused("file_missing", f"{name} is not there", cure).of(name)
-    for name in sorted(set(present) - wanted):
+    unknown = sorted(set(present) - wanted)
+    for name in unknown[:_FEW]:
         yield Refused("file_unknown", "no submission has such a file", "remove it").of(
             name.encode("unicode_escape").decode("ascii")
         )
+    if len(unknown) > _FEW:
+        message = f"{len(unknown) - _FEW} more files that no submission has"
+        yield Refused("file_unknown", message, "remove them").of(".")
 
 
 def _versions(about: Description) -> Iterator[Failure]:

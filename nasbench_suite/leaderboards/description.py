@@ -24,6 +24,11 @@ _LONGEST: Final = 200
 """How many letters a text about a submission may have."""
 _SETTINGS: Final = 20_000
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~:/?#@!$&*+,;=%-]*)?")
+_PARTS: Final = 20
+_DOTTED: Final = re.compile(
+    rf"""(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_PARTS}}}"""
+)
+"""Python's reader takes time and memory that grow with the square of a name's parts."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _STRATEGY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+-]{0,99}")
 _NEEDED: Final = ("track", "track_version", "name", "strategy", "author")
@@ -155,16 +160,29 @@ def read(data: bytes) -> Description:
 
 
 def _fields(text: str) -> dict[str, Any]:
+    long = _DOTTED.search(text)
+    if long is not None:
+        raise Refused(
+            "toml_damaged",
+            f"a name of more than {_PARTS} parts",
+            "compare it with the example in docs/leaderboards.md",
+            text.count("\n", 0, long.start()) + 1,
+        )
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         told = re.search(r"at line (\d+)", str(error))
         raise Refused(
             "toml_damaged",
-            f"it is no TOML: {error}",
+            f"it is no TOML: {_plainly(error)}",
             "compare it with the example in docs/leaderboards.md",
             int(told[1]) if told else None,
         ) from None
+
+
+def _plainly(error: Exception) -> str:
+    """Return what a reader says, without its advice to programmers."""
+    return str(error).partition("; use ")[0]
 
 
 def _track(name: Any, version: Any) -> Track:

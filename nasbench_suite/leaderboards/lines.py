@@ -178,12 +178,14 @@ def parse(text: str, metrics: Iterable[str]) -> Line:
 
 
 def _object(text: str) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        raise Refused("line_damaged", "it begins with a byte order mark", "write UTF-8 without one")
     try:
         fields = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(
             "line_damaged",
-            f"it is no line of JSON: {error}",
+            f"it is no line of JSON: {str(error).partition('; use ')[0]}",
             "submit again from whole logs; a run that was interrupted has to be finished first",
         ) from None
     if not isinstance(fields, dict):

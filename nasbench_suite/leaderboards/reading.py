@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
 import stat
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,8 @@ LINE: Final = 4 << 20
 """The most letters of a line of it."""
 FILES: Final = 1000
 """How many names of a folder are looked at."""
+_BLANK: Final = 1000
+"""How many lines of a file may hold nothing."""
 _CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 _AGAIN: Final = "submit again, or fetch the file once more"
 
@@ -43,6 +47,10 @@ def listed(folder: Path) -> list[str]:
                         f"the folder holds more than {FILES} files",
                         "name the folder of one submission",
                     )
+    except NotADirectoryError:
+        raise Refused(
+            "folder_missing", f"{folder} is no folder", f"name its folder: {folder.parent}"
+        ) from None
     except OSError as error:
         raise Refused(
             "folder_missing",
@@ -68,9 +76,10 @@ def read_plain(path: Path, most: int = PACKED) -> bytes:
     except FileNotFoundError:
         raise Refused("file_missing", "it is not there", "submit again, or add it") from None
     except OSError as error:
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror or error
         raise Refused(
             "not_a_file",
-            f"it cannot be read as a plain file: {error.strerror or error}",
+            f"it cannot be read as a plain file: {why}",
             "put a plain file there, no link",
         ) from None
     if len(data) > most:
@@ -102,12 +111,51 @@ def unpacked(data: bytes, most: int = UNPACKED) -> bytes:
     return found
 
 
+def lines_of(data: bytes, most: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text that hold anything, and their numbers, counted from 1.
+
+    Lines end as JSON lines do, with a line feed, a carriage return or both, and with nothing else.
+
+    Args:
+        data: UTF-8.
+        most: how many lines may hold anything; nobody needs a million empty ones either.
+
+    Raises:
+        Refused: there are far too many lines; one is too long, is not UTF-8, or has control
+            characters.
+    """
+    _check_control(data)
+    ends = data.count(b"\n") + data.count(b"\r")
+    if ends > 2 * (most + _BLANK):
+        message = f"it has {ends:,} ends of lines, and the track asks for {most:,} runs"
+        raise Refused("file_too_large", message, "write one run a line, and nothing else")
+    plain = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for at, line in enumerate(plain.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        if len(line) > LINE:
+            message = f"the line has more than {LINE:,} letters"
+            raise Refused("file_too_large", message, "write one run a line, and nothing else", at)
+        try:
+            yield at, line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _no_text(error, at) from None
+
+
 def text_of(data: bytes) -> str:
     """Return bytes as text.
 
     Raises:
         Refused: they are not UTF-8, or hold control characters; the line is named.
     """
+    _check_control(data)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _no_text(error, _line(data, error.start)) from None
+
+
+def _check_control(data: bytes) -> None:
     if len(data.translate(None, _CONTROL)) < len(data):
         place = min(data.index(code) for code in _CONTROL if code in data)
         raise Refused(
@@ -116,12 +164,10 @@ def text_of(data: bytes) -> str:
             "write plain text",
             _line(data, place),
         )
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refused(
-            "not_utf8", f"it is not UTF-8 ({error.reason})", "write UTF-8", _line(data, error.start)
-        ) from None
+
+
+def _no_text(error: UnicodeDecodeError, at: int) -> Refused:
+    return Refused("not_utf8", f"it is not UTF-8 ({error.reason})", "write UTF-8", at)
 
 
 def _line(data: bytes, place: int) -> int:

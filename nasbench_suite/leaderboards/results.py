@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -31,6 +32,8 @@ from nasbench_suite.leaderboards.track import Part, Track
 from nasbench_suite.scoring.curves import Curve, band
 from nasbench_suite.scoring.scores import NAN, Score, areas, score, steps, values_at
 
+_KEPT: Final = ".own.json"
+"""How the name of a file of kept results ends."""
 _POINTS: Final = 60
 """At how many budgets, at most, a curve is drawn."""
 _SPAN: Final = 200.0
@@ -161,6 +164,19 @@ def _code() -> str:
     return told.hexdigest()
 
 
+def kept_at(place: Path, key: str) -> Path:
+    """Return the file of the results with a fingerprint."""
+    return place / f"{key}{_KEPT}"
+
+
+def forget(place: Path, keys: set[str]) -> None:
+    """Remove what was kept under other fingerprints, and nothing else."""
+    for path in place.glob(f"*{_KEPT}"):
+        key = path.name.removesuffix(_KEPT)
+        if key not in keys and re.fullmatch(r"[0-9a-f]{64}", key):
+            path.unlink(missing_ok=True)
+
+
 def keep(path: Path, found: Sequence[Own]) -> None:
     """Write the results of an entry, one for each benchmark of its track.
 
@@ -181,18 +197,24 @@ def keep(path: Path, found: Sequence[Own]) -> None:
         }
         for one in found
     ]
-    write_whole(path, json.dumps(told))
+    text = json.dumps(told)
+    write_whole(path, f"{_seal(path, text)}\n{text}")
 
 
-def kept(path: Path, track: Track) -> list[Own] | None:
+def kept(path: Path) -> list[Own] | None:
     """Return the results that lie in a file; None where it is missing or damaged."""
     try:
-        found = [_own(told) for told in json.loads(path.read_bytes())]
+        seal, _, text = path.read_text(encoding="utf-8").partition("\n")
+        if seal != _seal(path, text):
+            return None
+        return [_own(told) for told in json.loads(text)]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    shape = track.seeds, len(track.checkpoints)
-    whole = len(found) == len(track.parts) and all(one.values.shape == shape for one in found)
-    return found if whole else None
+
+
+def _seal(path: Path, text: str) -> str:
+    """Return the digest of a file's name and content: neither is taken for another."""
+    return sha256(f"{path.name}\n{text}".encode()).hexdigest()
 
 
 def _own(told: Mapping[str, Any]) -> Own:

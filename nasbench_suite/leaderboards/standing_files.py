@@ -237,4 +237,6 @@ def _number(value: float) -> str:
 def _cell(text: str) -> str:
     """Return a text of anybody's as Markdown shows it and does not read it."""
     kept = "".join(f"\\{letter}" if letter in "\\`*_[]|~#!" else letter for letter in text)
-    return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for letters, told in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;")):
+        kept = kept.replace(letters, told)
+    return kept.replace("://", "&#58;//")

@@ -15,7 +15,17 @@ from nasbench_suite.leaderboards import description, reading
 from nasbench_suite.leaderboards.checking import Report, entries, read
 from nasbench_suite.leaderboards.description import FILE, Description
 from nasbench_suite.leaderboards.failures import Failure, printable
-from nasbench_suite.leaderboards.results import Own, Task, fingerprint, keep, kept, own, task_of
+from nasbench_suite.leaderboards.results import (
+    Own,
+    Task,
+    fingerprint,
+    forget,
+    keep,
+    kept,
+    kept_at,
+    own,
+    task_of,
+)
 from nasbench_suite.leaderboards.together import Field, Together, together
 from nasbench_suite.leaderboards.track import Track, names, open_track
 from nasbench_suite.scoring.anytime import regrets
@@ -128,7 +138,8 @@ def build(name: str, store: Path | None = None) -> Standings:
         else:
             passed[entered.about.name] = entered
     _check_data(refused)
-    _forget(place, {entered.key for entered in passed.values()})
+    if place is not None:
+        forget(place, {entered.key for entered in passed.values()})
     return _compared(track, dict(sorted(passed.items())), refused)
 
 
@@ -144,8 +155,8 @@ class _Entered(NamedTuple):
 def _entered(folder: Path, home: Path, track: Track, store: Path | None) -> _Entered | Report:
     """Return what a submission comes to, recomputed or as it was kept, or what is wrong with it."""
     key = fingerprint(folder, home, [part.file for part in track.parts])
-    path = None if store is None or key is None else store / f"{key}.json"
-    found = None if path is None else kept(path, track)
+    path = None if store is None or key is None else kept_at(store, key)
+    found = None if path is None else kept(path)
     if found is not None:
         about = description.read(reading.read_plain(folder / FILE, description.LARGEST))
         return _Entered(folder.name, about, found, str(key))
@@ -157,17 +168,10 @@ def _entered(folder: Path, home: Path, track: Track, store: Path | None) -> _Ent
         benchmark = track.load(part)
         task = task_of(track, part, benchmark)
         found.append(own(report.about, part, task, benchmark, runs[part]))
-    if path is not None:
+    # What was changed meanwhile is not kept under the fingerprint of what it was.
+    if path is not None and key == fingerprint(folder, home, [part.file for part in track.parts]):
         keep(path, found)
     return _Entered(folder.name, report.about, found, str(key))
-
-
-def _forget(store: Path | None, keys: set[str]) -> None:
-    """Remove what was kept of submissions as they are no more."""
-    if store is not None and store.is_dir():
-        for path in store.glob("*.json"):
-            if path.stem not in keys:
-                path.unlink(missing_ok=True)
 
 
 def _compared(track: Track, passed: Mapping[str, _Entered], refused: Sequence[Report]) -> Standings:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from nasbench_suite import registry
-from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError, UnknownName
+from nasbench_suite.core import FailedRuns, InvalidSetting, OutputError, UnknownName, shown
 from nasbench_suite.experiments.compare import compare
 from nasbench_suite.experiments.experiment import Experiment
 from nasbench_suite.experiments.run import VERSION
 from nasbench_suite.files import PART, write_whole
-from nasbench_suite.leaderboards import description, lines
+from nasbench_suite.leaderboards import description, lines, reading
 from nasbench_suite.leaderboards.checking import Report, check
 from nasbench_suite.leaderboards.description import FILE, Description
 from nasbench_suite.leaderboards.failures import Refused
 from nasbench_suite.leaderboards.recomputing import Judge
-from nasbench_suite.leaderboards.track import Part, Track, open_track
+from nasbench_suite.leaderboards.track import NAME, Part, Track, open_track
 
 RUNS: Final = ".runs"
 """What is added to the name of a submission's folder for that of the runs it is made of."""
@@ -78,12 +78,20 @@ def submit(
     said = Description(asked, called, ran, author, code, {}, sees, description=about)
     _check(said, settings)
     _check_out(out, asked)
+    _check_same(out, replace(said, settings={}), known=("name", "strategy", "protocol"))
     for part in asked.parts:
         asked.load(part)
-    experiments = {
-        part: run_part(asked, part, sees, strategy, settings, runs_of(out), executor, tell)
-        for part, tell in counted(asked, progress)
-    }
+    try:
+        experiments = {
+            part: run_part(asked, part, sees, strategy, settings, runs_of(out), executor, tell)
+            for part, tell in counted(asked, progress)
+        }
+    except FailedRuns as error:
+        made = f", remove {runs_of(out)}" if runs_of(out).exists() else ""
+        raise FailedRuns(
+            f"{error}; no submission is made of fewer seeds: mend the strategy{made} and submit "
+            "again"
+        ) from None
     one = next(iter(experiments.values()))
     said = replace(
         said,
@@ -92,6 +100,7 @@ def submit(
         code_sha256=one.code.get(ran),
         suite_version=VERSION,
     )
+    _check_same(out, said)
     write_whole(out / FILE, _checked(said))
     for part, found in experiments.items():
         write_whole(out / part.file, lines.packed(lines_of(asked, part, sees, found)))
@@ -115,25 +124,19 @@ def run_part(
     progress: Progress | None = None,
 ) -> Experiment:
     """Run a strategy on one benchmark of a track, all seeds; arguments and errors as `submit`."""
-    try:
-        return compare(
-            [part.benchmark],
-            [strategy],
-            budget=part.budget,
-            seeds=track.seeds,
-            out=folder / part.file.removesuffix(".jsonl.gz"),
-            protocol=protocol,
-            settings=None if settings is None else {strategy: settings},
-            workers=track.workers,
-            executor=executor,
-            progress=progress,
-            source=track.source,
-        )
-    except FailedRuns as error:
-        raise FailedRuns(
-            f"{error}; no submission is made of fewer seeds: mend the strategy, remove {folder} "
-            "and submit again"
-        ) from None
+    return compare(
+        [part.benchmark],
+        [strategy],
+        budget=part.budget,
+        seeds=track.seeds,
+        out=folder / part.file.removesuffix(".jsonl.gz"),
+        protocol=protocol,
+        settings=None if settings is None else {strategy: settings},
+        workers=track.workers,
+        executor=executor,
+        progress=progress,
+        source=track.source,
+    )
 
 
 def lines_of(track: Track, part: Part, protocol: str, experiment: Experiment) -> list[str]:
@@ -155,11 +158,21 @@ def lines_of(track: Track, part: Part, protocol: str, experiment: Experiment) ->
 
 
 def _called(strategy: str) -> str:
-    """Return what logs call a strategy, without running its file."""
+    """Return what logs call a strategy, without running its file.
+
+    Raises:
+        InvalidSetting: no entry can be called so.
+    """
     if not registry.is_file(strategy):
         return strategy
     path, _, wanted = strategy.rpartition(":")
-    return f"{Path(path).stem}.{wanted}"
+    stem = Path(path).stem
+    if not NAME.fullmatch(f"{stem}.{wanted}"):
+        raise InvalidSetting(
+            f"the file is called {shown(Path(path).name)}: give it a name of letters, digits and "
+            "_ + - to submit what is in it"
+        )
+    return f"{stem}.{wanted}"
 
 
 def _check(said: Description, settings: Mapping[str, Any] | str | None) -> None:
@@ -180,7 +193,7 @@ def _checked(said: Description) -> str:
     """
     text = description.write(said)
     try:
-        description.read(text.encode("utf-8"))
+        description.read(text.encode("utf-8", "surrogatepass"))
     except Refused as refused:
         raise InvalidSetting(f"{refused.message}: {refused.cure}") from None
     return text
@@ -202,6 +215,28 @@ def _check_out(out: Path, track: Track) -> None:
     others = [name for name in there if name not in known and not name.endswith(PART)]
     if others:
         raise OutputError(f"{out} holds something else ({others[0]}): name another folder")
+
+
+_SAME: Final = ("track", "name", "strategy", "protocol", "settings", "code_sha256")
+"""What of a submission is the same when it is made again."""
+
+
+def _check_same(out: Path, said: Description, known: Sequence[str] = _SAME) -> None:
+    """See that a folder holds no other submission.
+
+    Raises:
+        OutputError: it does, or one that cannot be read.
+    """
+    if not (out / FILE).exists():
+        return
+    cure = "name another folder, or remove it"
+    try:
+        there = description.read(reading.read_plain(out / FILE, description.LARGEST))
+    except Refused as refused:
+        raise OutputError(f"{out / FILE}: {refused.message}: {cure}") from None
+    for name in known:
+        if getattr(there, name) != getattr(said, name):
+            raise OutputError(f"{out} holds another submission, of another {name}: {cure}")
 
 
 def counted(track: Track, progress: Progress | None) -> list[tuple[Part, Progress | None]]:

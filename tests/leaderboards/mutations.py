@@ -403,6 +403,23 @@ def score_in_description(rng, folder):
     return TOML, None
 
 
+def name_of_a_thousand_parts(rng, folder):
+    path = folder.path / TOML
+    part = one(rng, ["a", '"a"', "'b c'", "x "])
+    name = ".".join([one(rng, ["name", "settings", "track", "z"]), *[part] * 20_000])
+    text = path.read_text()
+    held = f"{name} = 1\n{text}" if rng.random() < 0.5 else f"{text}\n[{name}]\n"
+    path.write_text(held[: 60 << 10])
+    return TOML, None
+
+
+def lines_without_end(rng, folder):
+    file, text = raw(rng, folder)
+    end = one(rng, [b"\n", b"\r\n", b"a\n", b" \r"])
+    folder.text(file, "😀".encode() + end * (20 << 20 >> 2) + text)
+    return file, None
+
+
 def toml_cut(rng, folder):
     path = folder.path / TOML
     text = path.read_text()
@@ -473,5 +490,7 @@ ANYWHERE |= {
         control_character_in_description,
         score_in_description,
         toml_cut,
+        name_of_a_thousand_parts,
+        lines_without_end,
     )
 }

@@ -293,7 +293,52 @@ def test_some_of_all_drawn_by_a_seed(nasbench, home):
     assert nasbench("check", "--sample", 0).out == ""
 
 
-def test_nothing_to_check(nasbench, submitted):
+def test_what_is_deep_is_refused_in_little_memory(folder, nasbench):
+    """Python's reader of TOML takes the square of a name's parts, and repr overflows at a thousand."""
+    for parts in (30, 1_500, 15_000):
+        for name in ("name", "code", "settings.a", "protocol"):
+            entry = folder()
+            path = entry.path / "submission.toml"
+            kept = [line for line in path.read_text().splitlines() if not line.startswith(name)]
+            path.write_text("\n".join([f"{name}{'.a' * parts} = 1", *kept]))
+            failure = only(check(entry.path))
+            assert (failure.code, failure.line) == ("toml_damaged", 1)
+    for nested in ("[" * 900 + "]" * 900, "{a=" * 300 + "1" + "}" * 300):
+        entry = folder()
+        text = (entry.path / "submission.toml").read_text()
+        text = text.replace('name = "regularized_evolution"', f"name = {nested}", 1)
+        (entry.path / "submission.toml").write_text(text)
+        assert only(check(entry.path)).code in ("field_invalid", "toml_damaged")
+
+
+def test_bytes_that_begin_a_file_in_vain(folder):
+    entry = folder()
+    entry.text(FIRST, "\ufeff" + "".join(f"{json.dumps(line)}\n" for line in entry.lines(FIRST)))
+    failure = only(check(entry.path))
+    assert (failure.code, failure.line) == ("line_damaged", 1)
+    assert "byte order mark" in failure.message
+
+
+def test_many_files_too_many(folder):
+    entry = folder()
+    for number in range(300):
+        (entry.path / f"{number}.txt").write_text("")
+    failures = check(entry.path).failures
+    assert len(failures) == 11
+    assert "290 more files" in failures[-1].message
+
+
+def test_the_file_instead_of_its_folder(submitted):
+    failure = only(check(submitted("small") / "submission.toml"))
+    assert failure.cure == f"name its folder: {submitted('small')}"
+
+
+def test_nothing_to_check(nasbench, submitted, tracks):
+    assert "no submissions" in nasbench("check", "--all").out
+    for wrong in (("--seed", -1), ("--sample", -1)):
+        done = nasbench("check", "--sample", 1, *wrong)
+        assert done.code == 2
+        assert "at least 0" in done.err
     done = nasbench("check")
     assert done.code == 2
     assert "name the folder of a submission" in done.err

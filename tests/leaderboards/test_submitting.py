@@ -1,6 +1,7 @@
 """From a strategy of ten lines to a submission that anybody can recompute."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -147,6 +148,34 @@ def test_what_was_interrupted_goes_on(tmp_path):
     assert all(path.stat().st_mtime_ns == made[path] for path in runs)
 
 
+def test_another_submission_is_not_overwritten(tmp_path):
+    out = tmp_path / "entry"
+    assert submit("small", "random_search", out=out, **SAID).ok
+    shutil.rmtree(runs_of(out))
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    for wrong in (
+        {"strategy": "local_search"},
+        {"strategy": "local_search", "name": "random_search"},
+        {"name": "other"},
+    ):
+        with pytest.raises(OutputError, match="holds another submission"):
+            submit("small", **{"strategy": "random_search", **SAID, **wrong}, out=out)
+    assert not runs_of(out).exists()
+    # What is said of it may change.
+    assert submit("small", "random_search", out=out, **{**SAID, "author": "B. Author"}).ok
+    shutil.rmtree(runs_of(out))
+    evolved = tmp_path / "evolved"
+    assert submit("small", "regularized_evolution", out=evolved, **SAID).ok
+    shutil.rmtree(runs_of(evolved))
+    with pytest.raises(OutputError, match="another settings"):
+        other = {"population_size": 5}
+        submit("small", "regularized_evolution", out=evolved, settings=other, **SAID)
+    (out / "submission.toml").write_text("mine")
+    with pytest.raises(OutputError, match="no TOML"):
+        submit("small", "random_search", out=out, **SAID)
+    assert set(out.iterdir()) == set(before)
+
+
 def test_what_cannot_be_submitted_is_said_before_any_run(tmp_path, monkeypatch):
     monkeypatch.setattr(submitting, "compare", lambda *_, **__: pytest.fail("it ran"))
     out = tmp_path / "out"
@@ -154,6 +183,7 @@ def test_what_cannot_be_submitted_is_said_before_any_run(tmp_path, monkeypatch):
         {"author": ""},
         {"author": "<b>me</b>"},
         {"author": "a\x1b[0m"},
+        {"author": "a\udcff"},
         {"code": "my disk"},
         {"code": "javascript:alert(1)"},
         {"name": "../up"},
