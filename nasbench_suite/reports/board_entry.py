@@ -58,7 +58,7 @@ def render_entry(found: Standings, at: int, sizes: Mapping[str, int], left_out: 
         timed=any(task.timed for task in found.tasks),
         seeds=_seeds(found, entry),
         finals=FINALS,
-        files=[(name, _size(size)) for name, size in sizes.items()],
+        files=[(name, _size(size)) for name, size in sizes.items() if name != FINALS],
         submit=submit_command(about),
         replay=replay_command(entry),
         file=_file(about),

@@ -294,7 +294,7 @@ def test_some_of_all_drawn_by_a_seed(nasbench, home):
 
 
 def test_what_is_deep_is_refused_in_little_memory(folder, nasbench):
-    """Python's reader of TOML takes the square of a name's parts, and repr overflows at a thousand."""
+    """Of a name's parts reading takes the square, and repr overflows at a thousand."""
     for parts in (30, 1_500, 15_000):
         for name in ("name", "code", "settings.a", "protocol"):
             entry = folder()

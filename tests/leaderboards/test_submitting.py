@@ -167,8 +167,8 @@ def test_another_submission_is_not_overwritten(tmp_path):
     evolved = tmp_path / "evolved"
     assert submit("small", "regularized_evolution", out=evolved, **SAID).ok
     shutil.rmtree(runs_of(evolved))
+    other = {"population_size": 5}
     with pytest.raises(OutputError, match="another settings"):
-        other = {"population_size": 5}
         submit("small", "regularized_evolution", out=evolved, settings=other, **SAID)
     (out / "submission.toml").write_text("mine")
     with pytest.raises(OutputError, match="no TOML"):
