@@ -4,14 +4,19 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nasbench_suite import load
 from nasbench_suite.leaderboards.lines import digest
+from nasbench_suite.leaderboards.standings import Standings
 from nasbench_suite.leaderboards.submitting import submit
+from nasbench_suite.leaderboards.together import Ranked
+from nasbench_suite.leaderboards.track import Part
 
 HEAD = """format = "nasbench-track-1"
 version = "1"
@@ -152,3 +157,42 @@ def board(
         return place
 
     return put
+
+
+@pytest.fixture
+def many() -> Callable[[Standings, int, int], Standings]:
+    """What makes standings of many entries on many benchmarks of those of a few."""
+    return copied
+
+
+def copied(found: Standings, entries: int, tasks: int) -> Standings:
+    """The standings of many entries on many benchmarks, made of those of a few."""
+    task, about, result = found.tasks[0], found.entries[0].about, found.entries[0].results[0]
+    grid = np.geomspace(1, 100, 60)
+    rng = np.random.default_rng(0)
+    curve = replace(
+        result.curve, grid=grid, mean=grid / 7, low=grid / 7 - 0.123456, high=grid / 7 + 0.123456
+    )
+    result = replace(result, curve=curve, finals=rng.normal(90, 1, 50))
+    names = [f"a_strategy_with_a_long_name_{n:03}" for n in range(entries)]
+    parts = [Part(f"space_number_{n % 5}/task_{n:02}", p.budget, p.data) for n in range(tasks)
+             for p in found.track.parts[:1]]  # fmt: skip
+    ranks = np.linspace(1, entries, entries).tolist()
+    last = replace(
+        found.together[-1],
+        ranked=tuple(Ranked(name, rank, rank - 0.5, rank + 0.5, "tied", 0.5, 0.4, 0.6)
+                     for name, rank in zip(names, ranks, strict=True)),
+        alike=tuple(tuple(names[n : n + 9]) for n in range(entries - 8)),
+        wins=rng.uniform(size=(entries, entries)),
+    )  # fmt: skip
+    return replace(
+        found,
+        track=replace(found.track, parts=tuple(parts), seeds=50),
+        tasks=tuple(replace(task, benchmark=part.benchmark) for part in parts),
+        entries=tuple(
+            replace(found.entries[0], folder=name, about=replace(about, name=name),
+                    results=(result,) * tasks)
+            for name in names
+        ),
+        together=tuple(replace(last, share=share) for share in found.track.checkpoints),
+    )  # fmt: skip

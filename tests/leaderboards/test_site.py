@@ -17,8 +17,6 @@ from nasbench_suite.cli import leaderboard, words
 from nasbench_suite.core import DamagedInput
 from nasbench_suite.leaderboards.standings import build
 from nasbench_suite.leaderboards.submitting import runs_of
-from nasbench_suite.leaderboards.together import Ranked
-from nasbench_suite.leaderboards.track import Part
 from nasbench_suite.reports import board_curves, board_entry
 from nasbench_suite.reports.board_track import render_track
 from nasbench_suite.reports.site import write_site
@@ -314,40 +312,7 @@ def test_the_extra_is_asked_for_before_anything_is_computed(nasbench, monkeypatc
     assert not (tmp_path / "site").exists()
 
 
-def many(found, entries, tasks):
-    """The standings of many entries on many benchmarks, made of those of a few."""
-    task, about, result = found.tasks[0], found.entries[0].about, found.entries[0].results[0]
-    grid = np.geomspace(1, 100, 60)
-    rng = np.random.default_rng(0)
-    curve = replace(
-        result.curve, grid=grid, mean=grid / 7, low=grid / 7 - 0.123456, high=grid / 7 + 0.123456
-    )
-    result = replace(result, curve=curve, finals=rng.normal(90, 1, 50))
-    names = [f"a_strategy_with_a_long_name_{n:03}" for n in range(entries)]
-    parts = [Part(f"space_number_{n % 5}/task_{n:02}", p.budget, p.data) for n in range(tasks)
-             for p in found.track.parts[:1]]  # fmt: skip
-    ranks = np.linspace(1, entries, entries).tolist()
-    last = replace(
-        found.together[-1],
-        ranked=tuple(Ranked(name, rank, rank - 0.5, rank + 0.5, "tied", 0.5, 0.4, 0.6)
-                     for name, rank in zip(names, ranks, strict=True)),
-        alike=tuple(tuple(names[n : n + 9]) for n in range(entries - 8)),
-        wins=rng.uniform(size=(entries, entries)),
-    )  # fmt: skip
-    return replace(
-        found,
-        track=replace(found.track, parts=tuple(parts), seeds=50),
-        tasks=tuple(replace(task, benchmark=part.benchmark) for part in parts),
-        entries=tuple(
-            replace(found.entries[0], folder=name, about=replace(about, name=name),
-                    results=(result,) * tasks)
-            for name in names
-        ),
-        together=tuple(replace(last, share=share) for share in found.track.checkpoints),
-    )  # fmt: skip
-
-
-def test_pages_stay_small(board):
+def test_pages_stay_small(board, many):
     board("small", *ENTRIES)
     found = many(build("small"), 100, 29)
     page = render_track(found, 0)

@@ -3,6 +3,7 @@
 import pytest
 
 from nasbench_suite.leaderboards.standings import build
+from nasbench_suite.reports.board_track import render_track
 from nasbench_suite.reports.site import write_site
 
 pytestmark = pytest.mark.browser
@@ -174,3 +175,13 @@ def test_a_track_without_entries_is_shown_as_one(shown):
     assert "No entries yet" in front.locator("#tracks").inner_text()
     front.get_by_role("link", name="1 is left out").click()
     assert "file_missing" in front.locator("main").inner_text()
+
+
+def test_a_page_of_many_benchmarks_is_no_wider_than_a_phone(shown, site, many):
+    found = many(build("small"), 12, 29)
+    (site / "many.html").write_text(render_track(found, 0), encoding="utf-8")
+    page = shown("many.html", 360)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.locator("#tasks tbody tr:not(.group)").count() == 29
+    page.locator("#on").select_option("28")
+    assert page.locator("#plot .line").count() == 4
