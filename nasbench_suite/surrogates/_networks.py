@@ -71,6 +71,8 @@ class Adam:
         self._parameters = parameters
         self._rate = rate
         self._mean, self._square = np.zeros_like(parameters), np.zeros_like(parameters)
+        # Made once: arrays of this size that come and go take longer than the numbers in them.
+        self._step, self._below = np.empty_like(parameters), np.empty_like(parameters)
         self._steps = 0
 
     def descend(self, gradient: Floats, share: float = 1.0) -> None:
@@ -82,11 +84,22 @@ class Adam:
         """
         self._steps += 1
         first, second = _BETA
-        self._mean += (1 - first) * (gradient - self._mean)
-        self._square += (1 - second) * (gradient**2 - self._square)
-        mean = self._mean / (1 - first**self._steps)
-        square = self._square / (1 - second**self._steps)
-        self._parameters -= share * self._rate * mean / (np.sqrt(square) + _EPSILON)
+        step, below = self._step, self._below
+        np.subtract(gradient, self._mean, out=step)
+        step *= 1 - first
+        self._mean += step
+        np.square(gradient, out=below)
+        below -= self._square
+        below *= 1 - second
+        self._square += below
+        # The root of the mean square, and the step by it.
+        np.divide(self._square, 1 - second**self._steps, out=below)
+        np.sqrt(below, out=below)
+        below += _EPSILON
+        np.divide(self._mean, 1 - first**self._steps, out=step)
+        step *= share * self._rate
+        step /= below
+        self._parameters -= step
 
 
 class Perceptrons:
