@@ -79,20 +79,39 @@ def chromium():
         launched.close()
 
 
-def opened(browser, path, width, scheme="light"):
-    """The page, and a list that gathers what goes wrong in it."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    wrong = []
+TABS = {}
+
+
+def tab(browser):
+    """The one tab of a browser, and a list that gathers what goes wrong in it.
+
+    A new window takes Chromium twice as long as a page does, and a process that has run the
+    scripts of a page need not compile them again.
+    """
+    if browser in TABS and not TABS[browser][0].is_closed():
+        return TABS[browser]
+    page, wrong = TABS[browser] = browser.new_page(), []
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("requestfailed", lambda request: wrong.append(request.url))
     page.on("dialog", lambda dialog: wrong.append(dialog.message))
 
     def requested(request):
-        if not request.url.startswith(("file:", "data:", "blob:")):
+        if not request.url.startswith(("file:", "data:", "blob:", "about:")):
             wrong.append(request.url)
 
     page.on("request", requested)
+    return page, wrong
+
+
+def opened(browser, path, width, scheme="light"):
+    """The page, and a list that gathers what goes wrong in it until the next one is opened."""
+    page, wrong = tab(browser)
+    page.goto("about:blank")
+    page.mouse.move(0, 0)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    wrong.clear()
     page.goto(path.as_uri())
     wait_until(page, DRAWN)
     return page, wrong

@@ -59,7 +59,6 @@ def test_everybody_can_use_every_page(browser, site, width, scheme):
         page, wrong = opened(browser, path, width, scheme)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         found[path.relative_to(site).as_posix()] = violations(page) + wrong
-        page.close()
     assert len(found) >= 3 + 3 + 4
     assert {name: faults for name, faults in found.items() if faults} == {}
 
@@ -132,7 +131,6 @@ def test_a_newcomer_submits_and_finds_it_on_the_site(
         if file.name.endswith((".toml", ".jsonl.gz")):
             shutil.copy(file, again)
     assert wrong == []
-    page.close()
     done = nasbench("check", again)
     assert done.code == 0, done.out
     assert nasbench("check", again, "--replay", strategy[1]).code == 0

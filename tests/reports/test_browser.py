@@ -120,7 +120,6 @@ def test_page(browser, pages, name, width, scheme):
     names = page.locator("#difference .annotation").count()
     assert names == (strategies + 1 if diagram else 0)
     assert wrong == []
-    page.close()
 
 
 WAYS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
@@ -135,7 +134,6 @@ WAYS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")
 def test_everybody_can_use_the_page(browser, pages, name, width, scheme):
     page, _ = opened(browser, pages[name][0], width, scheme)
     assert violations(page) == []
-    page.close()
 
 
 @pytest.mark.parametrize("name", ["one", "thirteen"])
@@ -154,7 +152,6 @@ def test_tables_of_results_need_no_scrolling_on_a_desk(browser, pages, name):
     )
     assert hidden == []
     assert wrong == []
-    page.close()
 
 
 def test_names_stay_in_sight_on_a_phone(browser, pages):
@@ -165,7 +162,6 @@ def test_names_stay_in_sight_on_a_phone(browser, pages):
     assert name.bounding_box()["x"] == table.bounding_box()["x"]
     assert table.evaluate("e => e.scrollLeft") == 300
     assert wrong == []
-    page.close()
 
 
 def test_ranks_can_be_hidden_on_a_phone(browser, pages):
@@ -174,7 +170,6 @@ def test_ranks_can_be_hidden_on_a_phone(browser, pages):
     first.click()
     wait_until(page, "() => document.querySelectorAll('#ranks .scatterlayer .trace').length === 12")
     assert wrong == []
-    page.close()
 
 
 def test_scheme_changes_while_open(browser, pages):
@@ -188,7 +183,6 @@ def test_scheme_changes_while_open(browser, pages):
         ".fill === 'rgb(231, 233, 236)'",
     )
     assert wrong == []
-    page.close()
 
 
 def test_buttons(browser, pages):
@@ -211,7 +205,6 @@ def test_buttons(browser, pages):
         page.locator(".save").first.click()
     assert download.value.suggested_filename == "b0-evaluations.svg"
     assert wrong == []
-    page.close()
 
 
 def test_hover(browser, pages):
@@ -225,7 +218,6 @@ def test_hover(browser, pages):
     assert "evaluations" in text
     assert "%{" not in text
     assert wrong == []
-    page.close()
 
 
 def test_hostile_text_stays_text(browser, make):
@@ -241,7 +233,6 @@ def test_hostile_text_stays_text(browser, make):
     page, wrong = opened(browser, report(folder)[1], 1280)
     assert evil in page.locator("#run").inner_text()
     assert wrong == []
-    page.close()
 
 
 # The page of a fitted surrogate.
@@ -341,7 +332,6 @@ def test_surrogate(browser, surrogates, name, width, scheme):
     number = page.locator("#m0 .drawn text").first
     assert number.evaluate("e => getComputedStyle(e).fill") == ink
     assert wrong == []
-    page.close()
 
 
 @pytest.mark.parametrize(
@@ -350,7 +340,6 @@ def test_surrogate(browser, surrogates, name, width, scheme):
 def test_everybody_can_use_the_page_of_a_surrogate(browser, surrogates, name, width, scheme):
     page, _ = opened(browser, surrogates[name][0], width, scheme)
     assert violations(page) == []
-    page.close()
 
 
 def test_page_of_a_surrogate_asks_for_nothing_from_elsewhere(browser, surrogates):
@@ -368,7 +357,6 @@ def test_tables_of_a_surrogate_need_no_scrolling_on_a_desk(browser, surrogates, 
     )
     assert hidden == []
     assert wrong == []
-    page.close()
 
 
 def test_the_table_of_all_metrics_leads_to_each(browser, surrogates):
@@ -382,4 +370,3 @@ def test_the_table_of_all_metrics_leads_to_each(browser, surrogates):
     page.locator("#m17 .back").click()
     assert page.url.endswith("#overview")
     assert wrong == []
-    page.close()
