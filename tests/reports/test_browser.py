@@ -10,10 +10,11 @@ import pytest
 
 from nasbench_suite.campaigns.examining import Learned, Proportional
 from nasbench_suite.campaigns.fidelity import Agreement
+from nasbench_suite.experiments.experiment import open_experiment
 from nasbench_suite.reports.fidelity import Study
 from nasbench_suite.reports.page import render
-from nasbench_suite.reports.report import report
 from nasbench_suite.reports.surrogate import write_surrogate
+from nasbench_suite.scoring.summary import summarise
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +45,10 @@ TEXTS = """
 """
 
 
+def of(folder):
+    return summarise(open_experiment(folder))
+
+
 @pytest.fixture(scope="module")
 def pages(make, thirteen, ten, tmp_path_factory):
     """Reports of several shapes, by name: the page, and how many strategies and seeds it has."""
@@ -61,11 +66,14 @@ def pages(make, thirteen, ten, tmp_path_factory):
         },
         "single evaluation": {"strategies": 2, "seeds": 3, "evaluations": 1},
     }
-    found = {name: (report(make(**shape))[1], shape) for name, shape in shapes.items()}
-    found["thirteen"] = report(thirteen)[1], {"strategies": 13, "seeds": 12}
-    path = tmp_path_factory.mktemp("ten") / "report.html"
-    path.write_text(render(ten), encoding="utf-8")
-    found["ten tasks"] = path, {"strategies": 13, "seeds": 3}
+    made = {name: (of(make(**shape)), shape) for name, shape in shapes.items()}
+    made["thirteen"] = of(thirteen), {"strategies": 13, "seeds": 12}
+    made["ten tasks"] = ten, {"strategies": 13, "seeds": 3}
+    folder = tmp_path_factory.mktemp("pages")
+    found = {}
+    for name, (summary, shape) in made.items():
+        found[name] = folder / f"{name}.html", shape
+        found[name][0].write_text(render(summary), encoding="utf-8")
     return found
 
 
@@ -230,7 +238,9 @@ def test_hostile_text_stays_text(browser, make):
     for log in folder.rglob("random_search/*.jsonl"):
         settings = json.dumps({"starts": evil})
         log.write_text(log.read_text().replace('"settings":{}', f'"settings":{settings}', 1))
-    page, wrong = opened(browser, report(folder)[1], 1280)
+    path = folder / "report.html"
+    path.write_text(render(of(folder)), encoding="utf-8")
+    page, wrong = opened(browser, path, 1280)
     assert evil in page.locator("#run").inner_text()
     assert wrong == []
 

@@ -33,6 +33,14 @@ def hostile(summary, renamed):
     return renamed(summary, HOSTILE)
 
 
+@pytest.fixture(scope="module")
+def folder(make):
+    """An experiment with its report."""
+    made = make(benchmarks=2, strategies=3, seeds=3)
+    report(made)
+    return made
+
+
 def rows(text):
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -41,9 +49,7 @@ def numbers(row, names):
     return [float(row[name]) for name in names]
 
 
-def test_every_figure_is_there_in_both_formats(make):
-    folder = make(benchmarks=2, strategies=3, seeds=3)
-    report(folder)
+def test_every_figure_is_there_in_both_formats(folder):
     panels = [
         f"nasbench201-{task}-{panel}"
         for task in ("cifar10", "cifar100")
@@ -98,10 +104,7 @@ def test_one_run_of_one_strategy_has_figures(make):
     ]
 
 
-def test_another_process_writes_the_same_bytes(make):
-    folder = make(benchmarks=2, strategies=3, seeds=3)
-    report(folder)
-
+def test_another_process_writes_the_same_bytes(folder):
     def content():
         return {
             str(path.relative_to(folder)): path.read_bytes()
@@ -123,14 +126,13 @@ def test_another_process_writes_the_same_bytes(make):
     assert len(first) > 25
 
 
-def test_only_the_costs_differ_between_repeated_experiments(make):
-    folders = [make(strategies=3, seeds=2), make(strategies=3, seeds=2)]
-    for folder in folders:
-        report(folder)
+def test_only_the_costs_differ_between_repeated_experiments(folder, make):
+    again = make(benchmarks=2, strategies=3, seeds=3)
+    report(again)
     for name in ("tables", "figures"):
-        for path in (folders[0] / name).iterdir():
+        for path in (folder / name).iterdir():
             if path.stem != "cost":
-                assert path.read_bytes() == (folders[1] / name / path.name).read_bytes()
+                assert path.read_bytes() == (again / name / path.name).read_bytes()
 
 
 def test_headline_csv_is_the_summary(summary):
