@@ -270,6 +270,12 @@ class TestDamage:
             ('space = "mnasnet"', 'space = ["mnasnet"]', "space is"),
             ('family = "ridge"', 'family = ["ridge"]', "family is"),
             ("[files]", "[filed]", "files"),
+            ('name = "val_accuracy"', 'name = "accuracy"', "not describe the metric val_accuracy"),
+            ('family = "ridge"', 'family = "ridge"\nepochs = "x"', "after 'x' epochs"),
+            ('family = "ridge"', 'family = "ridge"\nepochs = [1]', "epochs"),
+            ('family = "ridge"', 'family = "ridge"\nfactor = nan', "no number"),
+            ("deviation = ", "deviation = -", "noise of -"),
+            ('kind = "absolute"', 'kind = "loud"', "loud noise"),
         ],
     )
     def test_a_card_that_was_changed(self, copy, old, new, words):
@@ -283,7 +289,17 @@ class TestDamage:
     def test_another_table_than_the_one_that_was_fitted(self, copy):
         card = copy / "card.toml"
         digest = SurrogateBenchmark(copy).card["table"]["sha256"]
-        card.write_text(card.read_text().replace(digest, "0" * 64))
+        text = card.read_text()
+        for changed in (
+            text.replace(digest, "0" * 64),
+            text.replace('version = "1"', 'version = "7"'),
+        ):
+            card.write_text(changed)
+            with pytest.raises(
+                DamagedInput, match=r"fitted to version . of the table mnasnet.*again"
+            ):
+                SurrogateBenchmark(copy)
+        card.write_text(text.replace(digest, "0" * 64))
         with pytest.raises(DamagedInput, match=r"fitted to version 1 of the table mnasnet.*again"):
             SurrogateBenchmark(copy)
 

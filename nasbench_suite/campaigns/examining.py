@@ -21,7 +21,7 @@ from nasbench_suite.campaigns.fit_recipe import FitRecipe, read_recipe
 from nasbench_suite.core import DamagedInput, DataNotFound, Floats, Metric
 from nasbench_suite.surrogates import evaluate, fitted
 from nasbench_suite.surrogates.base import Surrogate
-from nasbench_suite.tables.card import read_card
+from nasbench_suite.tables.card import read_card, sha256
 from nasbench_suite.tables.layout import INDEX
 from nasbench_suite.tables.store import Table
 
@@ -116,6 +116,7 @@ class Examination:
 
     name: str
     version: str
+    card_sha256: str
     title: str
     description: str
     benchmark: str
@@ -187,6 +188,7 @@ def examine(folder: Path) -> Examination:
     metrics = _examined(opened, recipe, Table.open(place, opened.task), entries)
     return Examination(
         **about,
+        card_sha256=sha256(folder / fitted.CARD),
         architectures=opened.space.size,
         table=read_card(place)["title"],
         metrics=tuple(metrics),

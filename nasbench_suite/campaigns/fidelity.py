@@ -34,7 +34,7 @@ from nasbench_suite.core import (
 from nasbench_suite.executors import Inline
 from nasbench_suite.experiments.run import VERSION, prepare
 from nasbench_suite.experiments.work import outcomes
-from nasbench_suite.files import alone, ask, write_whole
+from nasbench_suite.files import UNREADABLE, alone, ask, write_whole
 from nasbench_suite.settings import at_least
 from nasbench_suite.surrogates.base import Surrogate
 
@@ -185,7 +185,9 @@ def fidelity(
         return [
             agreement
             for name in benchmarks
-            for agreement in _agreements(name, fits, strategies, paths, predicted, evaluations)
+            for agreement in _agreements(
+                name, fits, strategies, paths, predicted, seeds, evaluations
+            )
         ]
 
 
@@ -195,6 +197,7 @@ def _agreements(
     strategies: Sequence[str],
     paths: Mapping[tuple[Source, str], Path],
     predicted: Path,
+    seeds: int,
     evaluations: int,
 ) -> Iterator[Agreement]:
     """Yield how alike the strategies rank on one benchmark."""
@@ -204,7 +207,7 @@ def _agreements(
 
     def halves(source: Source) -> tuple[Floats, Floats]:
         """Return the means of each half of the runs, (strategies, evaluations) each."""
-        runs = np.stack([_read(paths[source, one]) for one in strategies])
+        runs = np.stack([_read(paths[source, one], seeds, evaluations) for one in strategies])
         middle = runs.shape[1] // 2
         return runs[:, :middle].mean(axis=1), runs[:, middle:].mean(axis=1)
 
@@ -212,8 +215,7 @@ def _agreements(
     rows: list[tuple[Source, Floats, float | None]] = [(Source(name, None, None), truth[0], None)]
     for source in fits:
         if source.benchmark == name:
-            with np.load(predicted / f"{source.stem}.npz") as file:
-                rows.append((source, halves(source)[0], float(file["kendall"])))
+            rows.append((source, halves(source)[0], _kendall(predicted / f"{source.stem}.npz")))
     for length in (evaluations // 2, evaluations):
         along = range(max(1, round(_FROM * length)) - 1, length)
         for source, mine, known in rows:
@@ -238,7 +240,7 @@ def _tau(one: Floats, other: Floats) -> float:
     return 0.0 if np.isnan(found) else found
 
 
-def _read(path: Path) -> Floats:
+def _read(path: Path, seeds: int, evaluations: int) -> Floats:
     """Return the runs of a file.
 
     Raises:
@@ -246,11 +248,31 @@ def _read(path: Path) -> Floats:
     """
     try:
         found: Floats = np.load(path)
-        if found.ndim != 2 or np.isnan(found).any():
-            raise ValueError(f"it holds {found.shape} values")
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedInput(f"{path} is damaged ({error}): remove it, and ask again") from None
+        if found.shape != (seeds, evaluations) or found.dtype.kind != "f":
+            raise ValueError(f"it holds {found.shape} values of type {found.dtype}")
+        if np.isnan(found).any():
+            raise ValueError("it holds values that are no numbers")
+    except (OSError, *UNREADABLE) as error:
+        raise _damaged(path, error) from None
     return found
+
+
+def _kendall(path: Path) -> float:
+    """Return how well a kept fit ranks architectures.
+
+    Raises:
+        DamagedInput: the file holds no fit.
+    """
+    try:
+        # numpy leaves a file open that it cannot read.
+        with path.open("rb") as raw, np.load(raw) as file:
+            return float(file["kendall"])
+    except (OSError, KeyError, *UNREADABLE) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> DamagedInput:
+    return DamagedInput(f"{path} is damaged ({error}): remove it, and ask again")
 
 
 def _file(name: str) -> str:

@@ -66,7 +66,7 @@ def write_surrogate(
     studied = {} if study is None else _studied(study)
     page = render(found, drawn, study, studied)
     with alone(folder):
-        ask(folder / QUESTION, {"surrogate": found.name, "version": found.version})
+        ask(folder / QUESTION, {"surrogate": found.name, "card": found.card_sha256})
         stems = words.file_names(_stem(one) for one in fitted)
         for one, own_figures in zip(fitted, drawn, strict=True):
             for name, svg in own_figures.items():

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 
 from nasbench_suite import registry, resources
-from nasbench_suite.core import Arch, DamagedInput, DataNotFound, Floats, UnknownName
+from nasbench_suite.core import Arch, DamagedInput, DataNotFound, Floats, UnknownName, finite
 from nasbench_suite.files import write_whole
 from nasbench_suite.spaces.base import Space
 from nasbench_suite.surrogates.base import MODEL, Surrogate
@@ -157,22 +157,44 @@ def predictors(folder: Path, card: Mapping[str, Any]) -> list[Predictor]:
         DamagedInput: the card is damaged.
     """
     try:
-        return [
-            Predictor(
-                metric=_word("metric", entry["metric"]),
-                epochs=entry.get("epochs"),
-                family=_word("family", entry["family"]),
-                folder=folder / entry["model"],
-                factor=float(entry.get("factor", 1.0)),
-                noise=Noise(entry["noise"]["kind"], float(entry["noise"]["deviation"]))
-                if "noise" in entry
-                else None,
-                average=float(entry["average"]),
-            )
-            for entry in card["predictors"]
-        ]
+        known = {metric["name"] for metric in card["metrics"]}
+        return [_predictor(folder, entry, known) for entry in card["predictors"]]
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder, error) from None
+
+
+def _predictor(folder: Path, entry: Mapping[str, Any], known: set[str]) -> Predictor:
+    """Return what a card says of one predictor.
+
+    Raises:
+        KeyError, TypeError, ValueError: it says something else.
+    """
+    metric, epochs = _word("metric", entry["metric"]), entry.get("epochs")
+    if metric not in known:
+        raise ValueError(f"it does not describe the metric {metric}")
+    if epochs is not None and (type(epochs) is not int or epochs < 1):
+        raise ValueError(f"{metric} is predicted after {epochs!r} epochs")
+    noise = None
+    if "noise" in entry:
+        noise = Noise(_word("kind", entry["noise"]["kind"]), _number(entry["noise"]["deviation"]))
+        if noise.kind not in NOISES or noise.deviation < 0:
+            raise ValueError(f"{metric} has {noise.kind} noise of {noise.deviation}")
+    return Predictor(
+        metric=metric,
+        epochs=epochs,
+        family=_word("family", entry["family"]),
+        folder=folder / entry["model"],
+        factor=_number(entry.get("factor", 1.0)),
+        noise=noise,
+        average=_number(entry["average"]),
+    )
+
+
+def _number(value: Any) -> float:
+    found = finite(value)
+    if found is None:
+        raise ValueError(f"{value!r} is no number")
+    return found
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -255,7 +277,7 @@ def check_table(folder: Path, card: Mapping[str, Any]) -> None:
     if place is None:
         return
     there = read_table_card(place)
-    if there["files"][TABLE]["sha256"] != digest:
+    if there["files"][TABLE]["sha256"] != digest or str(there["version"]) != version:
         raise DamagedInput(
             f"the surrogate {folder.name} was fitted to version {version} of the table "
             f"{name}, and {place} is another (version {there['version']}): fit it again "

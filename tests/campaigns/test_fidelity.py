@@ -1,5 +1,6 @@
 """Whether strategies rank on a surrogate as on the table: the study, its folder and its page."""
 
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -165,6 +166,32 @@ def test_folders(studied, tmp_path):
     with pytest.raises(DamagedInput, match="remove it"):
         fidelity([NAME], out=out, **ASKED)
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("predicted/nasbench_macro-cifar10-200-0.npz", b"PK\x03\x04"),
+        ("predicted/nasbench_macro-cifar10-200-0.npz", b""),
+        ("runs/nasbench_macro-cifar10-200-0-local_search.npy", b""),
+        ("runs/nasbench_macro-cifar10-table-local_search.npy", np.ones((6, 5))),
+        ("runs/nasbench_macro-cifar10-table-local_search.npy", np.full((6, 30), "a")),
+        ("runs/nasbench_macro-cifar10-table-local_search.npy", np.full((6, 30), np.nan)),
+    ],
+)
+def test_what_is_kept_was_damaged(studied, tmp_path, name, content):
+    out = tmp_path / "out"
+    shutil.copytree(studied[0], out)
+    if isinstance(content, bytes):
+        (out / name).write_bytes(content)
+    else:
+        np.save(out / name, content)
+    with pytest.raises(DamagedInput, match=r"is damaged.*: remove it, and ask again") as caught:
+        fidelity([NAME], out=out, **ASKED)
+    assert str(out / name) in str(caught.value)
+    (out / name).unlink()
+    again = fidelity([NAME], out=out, **ASKED)
+    assert [asdict(one) for one in again] == [asdict(one) for one in studied[1]]
 
 
 def test_each_benchmark_once(tmp_path):

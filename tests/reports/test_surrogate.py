@@ -275,9 +275,11 @@ class TestRefused:
         assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["thesis.tex"]
 
     def test_a_folder_of_another_surrogate(self, examined, written, text):
-        other = replace(examined, name="other", metrics=examined.metrics[:1])
-        with pytest.raises(InvalidSetting, match="another surrogate"):
-            write_surrogate(other, written.parent)
+        for other in ({"name": "other"}, {"card_sha256": "0" * 64}):
+            with pytest.raises(InvalidSetting, match="another surrogate"):
+                write_surrogate(
+                    replace(examined, metrics=examined.metrics[:1], **other), written.parent
+                )
         assert written.read_text("utf-8") == text
 
     @pytest.mark.parametrize("package", ["matplotlib", "jinja2"])
