@@ -231,7 +231,7 @@ class StrategyTests:
         """It asks for what is left, even from where there is no neighbour."""
         space = Sparse()
         search = strategy(space, rng=np.random.default_rng(8))
-        proposals = _asked(play(search, 3 * _ASKS, in_flight=in_flight))
+        proposals = _asked(play(search, 2 * _ASKS, in_flight=in_flight))
         assert len(proposals) >= space.size
         assert all(space.valid(proposal.arch) for proposal in proposals)
 

@@ -75,9 +75,9 @@ def test_the_recipe_is_still_the_one_it_was_made_by(card):
 
 def test_stopping_early_pays(table):
     """At equal epochs spent, beside random search, which trains each network to the end."""
-    seeds, budget = 500, Budget(epochs=1200)
+    budget = Budget(epochs=1200)
 
-    def reached(strategy, settings=None):
+    def reached(strategy, seeds, settings=None):
         runs = (
             run(
                 strategy,
@@ -91,10 +91,11 @@ def test_stopping_early_pays(table):
         )
         return np.array([reported(found, table)[-1] for found in runs])
 
-    chance = reached("random_search")
-    for strategy in ("hyperband", "bohb"):
-        found = reached(strategy, {"eta": 2.0})
-        _, _, low, _ = mean_interval(found - chance)
+    chance = reached("random_search", 500)
+    # With its model the gain is twice as large, and a run takes ten times as long.
+    for strategy, seeds in (("hyperband", 500), ("bohb", 250)):
+        found = reached(strategy, seeds, {"eta": 2.0})
+        _, _, low, _ = mean_interval(found - chance[:seeds])
         assert low > 0
 
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from nasbench_suite import Budget, compare, load
+from nasbench_suite.leaderboards import checking
 from nasbench_suite.leaderboards.checking import check
 from nasbench_suite.leaderboards.submitting import submit
 
@@ -239,7 +240,14 @@ def home(tracks, submitted, tmp_path, monkeypatch):
         entry = place / "leaderboards" / track / "submissions" / "regularized_evolution"
         shutil.copytree(submitted(track), entry)
     monkeypatch.setenv("NASBENCH_DATA", str(place))
+    alone(place, monkeypatch)
     return place / "leaderboards"
+
+
+def alone(data, monkeypatch):
+    """Let no tracks be there but those of a data folder: a checkout has entries of its own."""
+    known = {name: data / "leaderboards" / name for name in ("small", "crew")}
+    monkeypatch.setattr(checking, "names", lambda: known)
 
 
 def test_a_line_that_would_never_end(folder):
@@ -333,7 +341,8 @@ def test_the_file_instead_of_its_folder(submitted):
     assert failure.cure == f"name its folder: {submitted('small')}"
 
 
-def test_nothing_to_check(nasbench, submitted, tracks):
+def test_nothing_to_check(nasbench, submitted, tracks, monkeypatch):
+    alone(tracks, monkeypatch)
     assert "no submissions" in nasbench("check", "--all").out
     for wrong in (("--seed", -1), ("--sample", -1)):
         done = nasbench("check", "--sample", 1, *wrong)

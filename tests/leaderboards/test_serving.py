@@ -180,7 +180,7 @@ def test_it_ends_cleanly_and_leaves_nothing(board, tmp_path, end):
         (folder,) = temporary.iterdir()
         assert (folder / "index.html").is_file()
         process.send_signal(end)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (0, "", "")
     assert list(temporary.iterdir()) == []
 
@@ -203,6 +203,6 @@ def test_a_folder_that_was_named_stays(board, tmp_path):
         assert types[f"{entry}submission.toml"] == "text/plain"
         assert types[f"{entry}nasbench201-cifar10.jsonl.gz"] == "application/gzip"
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     assert (out / "small" / "standings.json").is_file()

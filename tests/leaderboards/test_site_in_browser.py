@@ -19,7 +19,7 @@ opened, violations, requests = (BROWSING[name] for name in ("opened", "violation
 MINE = runpy.run_path(str(Path(__file__).with_name("test_submitting.py")))["MINE"]
 SAID = {"author": "A. Author", "code": "https://example.org/a"}
 ENTRIES = ("local_search", "random_search", "regularized_evolution")
-WAYS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+WAYS = [(1280, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")

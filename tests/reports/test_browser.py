@@ -92,11 +92,19 @@ def overlaps(boxes):
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+WAYS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+"""Of looking at a page."""
+FEW = [WAYS[0], WAYS[3]]
+"""Of a large one, which takes long."""
+
+
 @pytest.mark.parametrize(
-    "name",
-    ["many", "one", "tasks", "seconds", "epochs", "single evaluation", "thirteen", "ten tasks"],
+    ("name", "width", "scheme"),
+    [
+        *((name, *way) for name in ("one", "seconds", "epochs", "thirteen") for way in WAYS),
+        *((name, *way) for name in ("many", "tasks", "single evaluation") for way in FEW),
+        *(("ten tasks", *way) for way in FEW),
+    ],
 )
 def test_page(browser, pages, name, width, scheme):
     path, shape = pages[name]
@@ -130,14 +138,10 @@ def test_page(browser, pages, name, width, scheme):
     assert wrong == []
 
 
-WAYS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
-"""Of looking at a page."""
-
-
 # Large pages take axe long.
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
-    [*(("epochs", *way) for way in WAYS), ("thirteen", *WAYS[0]), ("thirteen", *WAYS[3])],
+    [*(("epochs", *way) for way in FEW), ("thirteen", *FEW[1])],
 )
 def test_everybody_can_use_the_page(browser, pages, name, width, scheme):
     page, _ = opened(browser, pages[name][0], width, scheme)
@@ -308,9 +312,13 @@ def surrogates(examined, tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 800, 390])
-@pytest.mark.parametrize("name", ["two", "thirty"])
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        *(("two", width, scheme) for width in (1280, 800, 390) for scheme in ("light", "dark")),
+        *(("thirty", *way) for way in ((1280, "dark"), (800, "light"), (390, "dark"))),
+    ],
+)
 def test_surrogate(browser, surrogates, name, width, scheme):
     path, metrics, rankings = surrogates[name]
     page, wrong = opened(browser, path, width, scheme)
@@ -345,7 +353,7 @@ def test_surrogate(browser, surrogates, name, width, scheme):
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "scheme"), [*(("two", *way) for way in WAYS), ("thirty", *WAYS[3])]
+    ("name", "width", "scheme"), [*(("two", *way) for way in FEW), ("thirty", *FEW[1])]
 )
 def test_everybody_can_use_the_page_of_a_surrogate(browser, surrogates, name, width, scheme):
     page, _ = opened(browser, surrogates[name][0], width, scheme)

@@ -276,7 +276,7 @@ class TestRefused:
 
     def test_a_folder_of_another_surrogate(self, examined, written, text):
         for other in ({"name": "other"}, {"card_sha256": "0" * 64}):
-            with pytest.raises(InvalidSetting, match="another surrogate"):
+            with pytest.raises(InvalidSetting, match=r"another (surrogate|card)"):
                 write_surrogate(
                     replace(examined, metrics=examined.metrics[:1], **other), written.parent
                 )
@@ -333,6 +333,7 @@ class TestCommand:
         assert not (tmp_path / "out").exists()
 
 
-def test_the_question_is_json(written):
+def test_the_question_is_json(written, examined):
     asked = json.loads((written.parent / "report.json").read_text())
-    assert asked == {"surrogate": "small", "version": "1"}
+    assert asked == {"surrogate": "small", "card": examined.card_sha256}
+    assert len(examined.card_sha256) == 64

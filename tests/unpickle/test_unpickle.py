@@ -457,10 +457,9 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_gigabyte_in_a_kilobyte_is_refused_in_little_memory(tmp_path):
-    stream = bz2.BZ2Compressor()
-    parts = [stream.compress(bytes(1 << 24)) for _ in range(65)]
+    # Streams one after the other are read as one.
     path = tmp_path / "bomb.pbz2"
-    path.write_bytes(b"".join([*parts, stream.flush()]))
+    path.write_bytes(9 * bz2.compress(bytes(1 << 27)))
     assert path.stat().st_size < 10_000
     with pytest.raises(DamagedInput, match="more than 134,217,728 bytes"):
         unpickle.load(path)
