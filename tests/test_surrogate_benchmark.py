@@ -270,7 +270,7 @@ class TestDamage:
             ('space = "mnasnet"', 'space = ["mnasnet"]', "space is"),
             ('family = "ridge"', 'family = ["ridge"]', "family is"),
             ("[files]", "[filed]", "files"),
-            ('name = "val_accuracy"', 'name = "accuracy"', "not describe the metric val_accuracy"),
+            ('name = "val_accuracy"', 'name = "accuracy"', "not describe val_accuracy"),
             ('family = "ridge"', 'family = "ridge"\nepochs = "x"', "after 'x' epochs"),
             ('family = "ridge"', 'family = "ridge"\nepochs = [1]', "epochs"),
             ('family = "ridge"', 'family = "ridge"\nfactor = nan', "no number"),

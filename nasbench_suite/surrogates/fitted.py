@@ -171,7 +171,7 @@ def _predictor(folder: Path, entry: Mapping[str, Any], known: set[str]) -> Predi
     """
     metric, epochs = _word("metric", entry["metric"]), entry.get("epochs")
     if metric not in known:
-        raise ValueError(f"it does not describe the metric {metric}")
+        raise ValueError(f"it does not describe {metric}")
     if epochs is not None and (type(epochs) is not int or epochs < 1):
         raise ValueError(f"{metric} is predicted after {epochs!r} epochs")
     noise = None
