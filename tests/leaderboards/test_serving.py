@@ -145,6 +145,8 @@ def started(data, temporary, *more):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "NASBENCH_DATA": str(data), "TMPDIR": str(temporary)},
+        # A shell lets what it runs in the background ignore Ctrl-C, tests and their children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield process, process.stdout.readline()
