@@ -28,15 +28,11 @@ _HOST: Final = "127.0.0.1"
 _FRONT: Final = "index.html"
 _LAST_PORT: Final = 65535
 _TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",
     ".gz": "application/gzip",
     ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".md": "text/markdown; charset=utf-8",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
     ".toml": "text/plain; charset=utf-8",
 }
 _UNKNOWN: Final = "application/octet-stream"

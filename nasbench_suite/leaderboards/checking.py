@@ -203,7 +203,7 @@ def _place(folder: Path, about: Description) -> Iterator[Failure]:
 
 def _files(folder: Path, about: Description, present: list[str]) -> Iterator[Failure]:
     """Say which files are missing, or too many."""
-    wanted = {FILE, *(part.file for part in about.track.parts)}
+    wanted = {FILE, *about.track.files}
     for name in sorted(wanted - set(present)):
         cure = "submit again with the same command, which makes what is missing"
         yield Refused("file_missing", f"{name} is not there", cure).of(name)

@@ -13,7 +13,7 @@ import tomli_w
 
 from nasbench_suite import registry
 from nasbench_suite.core import InvalidSetting, NasbenchError, shown
-from nasbench_suite.leaderboards.failures import Refused
+from nasbench_suite.leaderboards.failures import Refused, plainly
 from nasbench_suite.leaderboards.reading import text_of
 from nasbench_suite.leaderboards.track import NAME, Track, open_track
 
@@ -174,15 +174,10 @@ def _fields(text: str) -> dict[str, Any]:
         told = re.search(r"at line (\d+)", str(error))
         raise Refused(
             "toml_damaged",
-            f"it is no TOML: {_plainly(error)}",
+            f"it is no TOML: {plainly(error)}",
             "compare it with the example in docs/leaderboards.md",
             int(told[1]) if told else None,
         ) from None
-
-
-def _plainly(error: Exception) -> str:
-    """Return what a reader says, without its advice to programmers."""
-    return str(error).partition("; use ")[0]
 
 
 def _track(name: Any, version: Any) -> Track:

@@ -36,6 +36,11 @@ class Refused(Exception):
         return Failure(self.code, file, line, printable(self.message), printable(self.cure))
 
 
+def plainly(error: Exception) -> str:
+    """Return what one of Python's readers says, without its advice to programmers."""
+    return str(error).partition("; use ")[0]
+
+
 def printable(text: str) -> str:
     """Return a text as one line of a terminal can show it, whoever wrote it."""
     plain = "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -21,7 +21,7 @@ import numpy as np
 from nasbench_suite.benchmarks import Benchmark
 from nasbench_suite.core import Run, finite, shown
 from nasbench_suite.experiments import clock
-from nasbench_suite.leaderboards.failures import Refused
+from nasbench_suite.leaderboards.failures import Refused, plainly
 from nasbench_suite.spaces.base import Space
 
 EXACT: Final = 2**53
@@ -185,7 +185,7 @@ def _object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Refused(
             "line_damaged",
-            f"it is no line of JSON: {str(error).partition('; use ')[0]}",
+            f"it is no line of JSON: {plainly(error)}",
             "submit again from whole logs; a run that was interrupted has to be finished first",
         ) from None
     if not isinstance(fields, dict):

@@ -66,7 +66,7 @@ def replay(
                 executor,
                 tell,
             )
-            again = lines_of(about.track, part, about.protocol, experiment)
+            again = lines_of(about.track, part, experiment)
             space = experiment.loaded[part.benchmark].space
         failures += _differences(part, runs[part], again, space)
     return Report(folder, about, tuple(failures))

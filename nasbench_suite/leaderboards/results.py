@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
@@ -129,13 +129,13 @@ def _grid(task: Task) -> Floats:
     return np.unique(np.round(np.geomspace(1.0, limit, _POINTS)))
 
 
-def fingerprint(folder: Path, track: Path, files: Sequence[str]) -> str | None:
+def fingerprint(folder: Path, home: Path, track: Track) -> str | None:
     """Return the digest of all that the results of a submission follow from.
 
     Args:
         folder: the submission.
-        track: the folder of its track.
-        files: what a submission to this track holds.
+        home: the folder of its track.
+        track: what that describes.
 
     Returns:
         The digest; None where a file is not as it should be, so that the check has to say it.
@@ -145,8 +145,8 @@ def fingerprint(folder: Path, track: Path, files: Sequence[str]) -> str | None:
         for data in (
             folder.name.encode("utf-8", "surrogateescape"),
             "/".join(reading.listed(folder)).encode("utf-8", "surrogateescape"),
-            reading.read_plain(track / TRACK),
-            *(reading.read_plain(folder / name) for name in (FILE, *files)),
+            reading.read_plain(home / TRACK),
+            *(reading.read_plain(folder / name) for name in (FILE, *track.files)),
         ):
             told.update(sha256(data).digest())
     except Refused:
@@ -169,7 +169,7 @@ def kept_at(place: Path, key: str) -> Path:
     return place / f"{key}{_KEPT}"
 
 
-def forget(place: Path, keys: set[str]) -> None:
+def forget(place: Path, keys: Set[str | None]) -> None:
     """Remove what was kept under other fingerprints, and nothing else."""
     for path in place.glob(f"*{_KEPT}"):
         key = path.name.removesuffix(_KEPT)

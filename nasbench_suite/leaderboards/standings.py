@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from nasbench_suite.leaderboards.results import (
     task_of,
 )
 from nasbench_suite.leaderboards.together import Field, Together, together
-from nasbench_suite.leaderboards.track import Track, names, open_track
+from nasbench_suite.leaderboards.track import Part, Track, names, open_track
 from nasbench_suite.scoring.anytime import regrets
 from nasbench_suite.scoring.curves import Curve
 from nasbench_suite.scoring.intervals import mean_interval
@@ -129,10 +130,11 @@ def build(name: str, store: Path | None = None) -> Standings:
     """
     track, home = open_track(name), names()[name]
     place = None if store is None else store / name
+    tasks = cache(lambda part: task_of(track, part, track.load(part)))
     refused: list[Report] = []
     passed: dict[str, _Entered] = {}
     for folder in entries(home):
-        entered = _entered(folder, home, track, place)
+        entered = _entered(folder, home, track, tasks, place)
         if isinstance(entered, Report):
             refused.append(entered)
         else:
@@ -140,7 +142,7 @@ def build(name: str, store: Path | None = None) -> Standings:
     _check_data(refused)
     if place is not None:
         forget(place, {entered.key for entered in passed.values()})
-    return _compared(track, dict(sorted(passed.items())), refused)
+    return _compared(track, tasks, dict(sorted(passed.items())), refused)
 
 
 class _Entered(NamedTuple):
@@ -149,43 +151,50 @@ class _Entered(NamedTuple):
     folder: str
     about: Description
     own: Sequence[Own]
-    key: str
+    key: str | None
+    """Under which that is kept."""
 
 
-def _entered(folder: Path, home: Path, track: Track, store: Path | None) -> _Entered | Report:
+_Tasks: TypeAlias = Callable[[Part], Task]
+"""Gives a benchmark as standings know it; each is looked at once, and none that nobody needs."""
+
+
+def _entered(
+    folder: Path, home: Path, track: Track, tasks: _Tasks, store: Path | None
+) -> _Entered | Report:
     """Return what a submission comes to, recomputed or as it was kept, or what is wrong with it."""
-    key = fingerprint(folder, home, [part.file for part in track.parts])
+    key = fingerprint(folder, home, track)
     path = None if store is None or key is None else kept_at(store, key)
     found = None if path is None else kept(path)
     if found is not None:
         about = description.read(reading.read_plain(folder / FILE, description.LARGEST))
-        return _Entered(folder.name, about, found, str(key))
+        return _Entered(folder.name, about, found, key)
     report, runs = read(folder)
     if not report.ok or report.about is None:
         return report
-    found = []
-    for part in track.parts:
-        benchmark = track.load(part)
-        task = task_of(track, part, benchmark)
-        found.append(own(report.about, part, task, benchmark, runs[part]))
+    found = [
+        own(report.about, part, tasks(part), track.load(part), runs[part]) for part in track.parts
+    ]
     # What was changed meanwhile is not kept under the fingerprint of what it was.
-    if path is not None and key == fingerprint(folder, home, [part.file for part in track.parts]):
+    if path is not None and key == fingerprint(folder, home, track):
         keep(path, found)
-    return _Entered(folder.name, report.about, found, str(key))
+    return _Entered(folder.name, report.about, found, key)
 
 
-def _compared(track: Track, passed: Mapping[str, _Entered], refused: Sequence[Report]) -> Standings:
+def _compared(
+    track: Track, tasks: _Tasks, passed: Mapping[str, _Entered], refused: Sequence[Report]
+) -> Standings:
     """Return the standings of what was entered."""
-    tasks = tuple(task_of(track, part, track.load(part)) for part in track.parts) if passed else ()
+    known = tuple(map(tasks, track.parts)) if passed else ()
     made = [
         {name: entered.own[place] for name, entered in passed.items()}
-        for place in range(len(tasks))
+        for place in range(len(known))
     ]
-    results = [_results(task, runs) for task, runs in zip(tasks, made, strict=True)]
-    fields = [_field(task, runs) for task, runs in zip(tasks, made, strict=True)]
+    results = [_results(task, runs) for task, runs in zip(known, made, strict=True)]
+    fields = [_field(task, runs) for task, runs in zip(known, made, strict=True)]
     return Standings(
         track=track,
-        tasks=tasks,
+        tasks=known,
         entries=tuple(
             Entry(entered.folder, entered.about, tuple(result[name] for result in results))
             for name, entered in passed.items()

@@ -103,7 +103,7 @@ def submit(
     _check_same(out, said)
     write_whole(out / FILE, _checked(said))
     for part, found in experiments.items():
-        write_whole(out / part.file, lines.packed(lines_of(asked, part, sees, found)))
+        write_whole(out / part.file, lines.packed(lines_of(asked, part, found)))
     return check(out)
 
 
@@ -139,10 +139,10 @@ def run_part(
     )
 
 
-def lines_of(track: Track, part: Part, protocol: str, experiment: Experiment) -> list[str]:
+def lines_of(track: Track, part: Part, experiment: Experiment) -> list[str]:
     """Return the runs of a benchmark as lines of a submission, by seed."""
     benchmark = experiment.loaded[part.benchmark]
-    judge = Judge(track, part, benchmark, protocol)
+    judge = Judge(track, part, benchmark, experiment.protocol)
     (strategy,) = experiment.strategies
     found = []
     for run in experiment.runs(part.benchmark, strategy):
@@ -205,7 +205,7 @@ def _check_out(out: Path, track: Track) -> None:
     Raises:
         OutputError: it holds something else.
     """
-    known = {FILE, *(part.file for part in track.parts)}
+    known = {FILE, *track.files}
     try:
         there = [entry.name for entry in out.iterdir()]
     except FileNotFoundError:

@@ -70,6 +70,11 @@ class Track:
     rules: tuple[str, ...]
     parts: tuple[Part, ...]
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What the files with the runs of a submission are called, one for each benchmark."""
+        return tuple(part.file for part in self.parts)
+
     def load(self, part: Part) -> Benchmark:
         """Return a benchmark of the track, of the very data that the track names.
 

@@ -5,12 +5,12 @@ Student's interval lies evenly about its mean, so of a curve's half of its lengt
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from nasbench_suite.files import plain
 from nasbench_suite.leaderboards.standing_files import DIGITS
 from nasbench_suite.leaderboards.standings import Result, Standings
 from nasbench_suite.reports import board, words
@@ -103,7 +103,7 @@ def _result(result: Result, kept: Sequence[int], digits: int) -> dict[str, Any]:
 
 def _plain(value: float, digits: int = 6) -> float | None:
     """Return what JSON can hold, in few letters: no digits that nobody sees."""
-    if not math.isfinite(value):
-        return None
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+    short: float | None = plain(float(value), digits)
+    if short is None or not short.is_integer() or abs(short) >= 1e15:
+        return short
+    return int(short)

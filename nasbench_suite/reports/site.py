@@ -80,7 +80,7 @@ def _files(found: Standings, entry: Entry) -> dict[str, bytes]:
     """
     home = names()[found.track.name] / SUBMISSIONS / entry.folder
     files = {}
-    for name in (FILE, *(part.file for part in found.track.parts)):
+    for name in (FILE, *found.track.files):
         try:
             files[name] = reading.read_plain(home / name)
         except Refused as refused:
